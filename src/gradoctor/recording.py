@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from gradoctor.records import Cycle, Fact, Site, SiteKind
 
 Floats = NDArray[np.float32]
 Steps = NDArray[np.int64]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class Recording:
     cycles: tuple[Cycle, ...] = ()
     steps: int = 0
     _tables: dict[str, Table] = field(default_factory=dict, repr=False, compare=False)
+    _derived: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def table(self, statistic: str) -> Table:
         """The table of a statistic; an empty one when it was never recorded."""
@@ -107,6 +109,12 @@ class Recording:
     def series(self, statistic: str, site: int = 0) -> Series:
         """The observed values of a statistic at a site (site 0 is the run)."""
         return self.table(statistic).series(site)
+
+    def derive(self, key: Hashable, make: Callable[[Recording], _T]) -> _T:
+        """What ``make`` computes from this recording; computed once, then kept under ``key``."""
+        if key not in self._derived:
+            self._derived[key] = make(self)
+        return cast(_T, self._derived[key])
 
     def of_kind(self, *kinds: SiteKind) -> tuple[Site, ...]:
         """The sites of some kinds, in execution order, those that never ran last."""
@@ -142,6 +150,7 @@ class Recording:
             ),
             steps=min(self.steps, step + 1),
             _tables={},
+            _derived={},
         )
 
 
