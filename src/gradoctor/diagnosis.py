@@ -1,0 +1,212 @@
+"""From a recording to a diagnosis: run the rules, then the digest (one root, knock-ons folded)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from gradoctor.errors import UnknownRuleError
+from gradoctor.knowledge.baselines import BASELINES
+from gradoctor.knowledge.causes import OUTCOMES, leads_to, prior
+from gradoctor.recording import Recording
+from gradoctor.records import Baseline, Diagnosis, Finding, Level, Skipped
+from gradoctor.rules import RULES, Rule
+from gradoctor.rules.evidence import UndecidedError
+from gradoctor.rules.evidence.loss import leading_function, level
+from gradoctor.rules.evidence.timing import looks_between
+
+TOLERANCE = 2  # looks by which a cause may seem to start after its symptom
+
+
+def diagnose(
+    run: Recording,
+    *,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    final: bool = True,
+) -> Diagnosis:
+    """Judge a run.
+
+    Args:
+        select: codes, beginnings of codes (``GD1``) or names of the rules to run; all if empty.
+        ignore: likewise, of those to leave out.
+        final: the run has ended; while it goes on, outcomes are held back longer.
+
+    Raises:
+        UnknownRuleError: something in ``select`` or ``ignore`` matches no rule.
+    """
+    run = replace(run, meta={**run.meta, "final": final}, _tables={}, _derived={}, load=run.table)
+    codes = chosen(select, ignore)
+    found: list[Finding] = []
+    ran: list[str] = []
+    skipped: list[Skipped] = []
+    for code in codes:
+        verdict = _judge(run, code, RULES[code])
+        if isinstance(verdict, Skipped):
+            skipped.append(verdict)
+        else:
+            ran.append(code)
+            found.extend(verdict)
+    findings = digest(run, found)
+    return Diagnosis(
+        script=str(run.meta.get("script") or run.meta.get("module") or ""),
+        verdict=_verdict(findings),
+        steps=run.steps,
+        findings=findings,
+        checks_run=tuple(ran),
+        skipped=tuple(skipped),
+        overhead=_overhead(run),
+        baseline=_baseline(run),
+        sites=run.sites,
+        meta=run.meta,
+    )
+
+
+def chosen(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> tuple[str, ...]:
+    """The codes that a selection leaves, in order."""
+    wanted = _matching(select) if select else set(RULES)
+    return tuple(sorted(wanted - _matching(ignore)))
+
+
+def _matching(patterns: Iterable[str]) -> set[str]:
+    codes: set[str] = set()
+    for pattern in patterns:
+        hits = {c for c, r in RULES.items() if c.startswith(pattern.upper()) or r.name == pattern}
+        if not hits or not pattern:
+            raise UnknownRuleError(
+                f"No rule is called {pattern!r}.", "See `gradoctor rules` for codes and names."
+            )
+        codes |= hits
+    return codes
+
+
+def _judge(run: Recording, code: str, rule: Rule) -> list[Finding] | Skipped:
+    """A rule's findings; a rule that cannot decide, or fails, is skipped with its reason."""
+    missing = rule.missing(run)
+    if missing:
+        return Skipped(code, f"missing:{', '.join(missing)}")
+    try:
+        return [replace(f, code=code, name=rule.name) for f in rule.judge(run)]
+    except UndecidedError as undecided:
+        return Skipped(code, undecided.why)
+    except Exception as fault:  # a broken rule must not take the other rules' verdicts with it
+        return Skipped(code, f"error:{type(fault).__name__}: {fault}")
+
+
+# ---- the digest ----------------------------------------------------------------------------------
+def digest(run: Recording, found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Fold knock-ons under their causes, mark the roots, and put the findings in order."""
+    findings = sorted(found, key=_precedence)
+    causes = [
+        [j for j, cause in enumerate(findings) if i != j and _explains(run, cause, symptom)]
+        for i, symptom in enumerate(findings)
+    ]
+    roots = _roots(findings, causes)
+    marked = [
+        replace(
+            f,
+            root=i in roots,
+            explained_by=_codes(findings[j] for j in causes[i]),
+            explains=_codes(findings[j] for j in range(len(findings)) if i in causes[j]),
+        )
+        for i, f in enumerate(findings)
+    ]
+    marked.sort(key=lambda f: (not f.root, bool(f.explained_by), -f.level))
+    return tuple(marked)
+
+
+def _codes(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f.code for f in findings))
+
+
+def _precedence(finding: Finding) -> tuple[int, bool, bool, tuple[int, str], int]:
+    """Grave before slight, causes before outcomes, proven before statistical, then by prior."""
+    return (
+        -finding.level,
+        finding.code in OUTCOMES,
+        not _proven(finding),
+        prior(finding.code),
+        finding.first_step,
+    )
+
+
+def _proven(finding: Finding) -> bool:
+    """Found by structure or by bits, and so certain by itself."""
+    rule = RULES.get(finding.code)
+    return rule is not None and rule.proof != "statistical" and finding.level >= Level.SICK
+
+
+def _explains(run: Recording, cause: Finding, symptom: Finding) -> bool:
+    """One finding explains another: by the graph, by time, by place, and by its own gravity."""
+    if cause.code == symptom.code or not leads_to(cause.code, symptom.code):
+        return False
+    if leads_to(symptom.code, cause.code) and prior(symptom.code) < prior(cause.code):
+        return False  # each may cause the other: the likelier one does
+    if cause.level < Level.SUSPECT or cause.level < min(symptom.level, Level.SICK):
+        return False  # what is not ill itself explains nothing graver
+    if not _same_model(run, cause, symptom):
+        return False
+    if cause.first_step <= symptom.first_step or _proven(cause):
+        return True
+    return looks_between(run, symptom.first_step, cause.first_step) <= TOLERANCE
+
+
+def _same_model(run: Recording, cause: Finding, symptom: Finding) -> bool:
+    """False only when both name the models they are in and these differ."""
+    models = [
+        {m for s in f.sites if s in run.sites and (m := run.sites[s].meta.get("model"))}
+        for f in (cause, symptom)
+    ]
+    return not (models[0] and models[1]) or bool(models[0] & models[1])
+
+
+def _roots(findings: list[Finding], causes: list[list[int]]) -> set[int]:
+    """Sick findings that nothing explains.
+
+    Of statistical ones that compete (they share a symptom, or the run has just one outcome) only
+    the first stands; a proof needs no rival's consent.
+    """
+    sick = [i for i, f in enumerate(findings) if f.level >= Level.SICK]
+    free = [i for i in sick if not causes[i]]
+    if not free and sick:
+        free = sick[:1]  # a ring of mutual explanations: the likeliest opens it
+    roots: set[int] = set()
+    for i in free:
+        rivals = [r for r in roots if _connected(r, i, causes)]
+        if not rivals or _proven(findings[i]):
+            roots.add(i)
+    return roots
+
+
+def _connected(one: int, other: int, causes: list[list[int]]) -> bool:
+    """Both explain some finding, or they are all there is to explain it."""
+    return any(one in c and other in c for c in causes)
+
+
+# ---- the frame of the diagnosis ------------------------------------------------------------------
+def _verdict(findings: Iterable[Finding]) -> Literal["healthy", "suspect", "sick"]:
+    worst = max((f.level for f in findings), default=Level.NOTE)
+    if worst >= Level.SICK:
+        return "sick"
+    return "suspect" if worst == Level.SUSPECT else "healthy"
+
+
+def _overhead(run: Recording) -> float | None:
+    """1 plus gradoctor's share of the run's time."""
+    share = run.meta.get("overhead")
+    if not isinstance(share, int | float) or not math.isfinite(share):
+        return None
+    return 1.0 + float(share) if share < 1.0 else float(share)
+
+
+def _baseline(run: Recording) -> Baseline | None:
+    try:
+        known, site = level(run), leading_function(run)
+    except Exception:  # a garbled recording still gets its diagnosis
+        return None
+    if known is None or site is None:
+        return None
+    kind = str(site.meta.get("function") or site.type)
+    return Baseline(kind if kind in BASELINES else site.type or kind, known.baseline)

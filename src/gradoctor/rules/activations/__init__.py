@@ -1,0 +1,1 @@
+"""Diseases of activations and of what they represent."""

@@ -1,0 +1,1 @@
+"""Diseases of the data and of its order."""

@@ -1,0 +1,113 @@
+"""Inputs far from unit scale go straight into a matmul or convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradoctor.recording import Recording
+from gradoctor.records import Evidence, Finding, Site
+from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence import (
+    as_pairs,
+    diverged,
+    first_values,
+    grade,
+    recent_medians,
+    stuck,
+)
+from gradoctor.rules.evidence.exclusions import Exclusion, converged, fine_tuning
+from gradoctor.rules.evidence.loss import initial_ratio, level
+
+LARGE = 10.0  # of the largest feature's mean or standard deviation
+SPREAD = 1e3  # between features' standard deviations
+OFFSET = 10.0  # mean over standard deviation
+FEWEST_SAMPLES = 64
+
+
+@rule(proof="statistical", needs=("input.feature_std",))
+def input_unnormalised(run: Recording) -> Iterator[Finding]:
+    """Features are far from zero mean and unit scale, and the first layer has no norm before it.
+
+    Mechanism: a feature's mean or standard deviation beyond 10, standard deviations a thousandfold
+    apart, or means tenfold their deviation. Harm: diverged or stuck, the first activations
+    saturated or dead, or a first loss over 3 times the uninformed one that the run never got over.
+    Without harm the fact is only noted; pixels in [0, 1] are not worth that.
+
+    Values: mean, std, offset, spread, first, layer, statistic
+    """
+    for site in run.of_kind("input"):
+        scale = _scale(run, site)
+        past = _past(scale)
+        if past is None or not _bare(site):
+            continue
+        statistic, value, threshold = past
+        layer = run.sites.get(site.meta.get("first_layer", -1))
+        exclusions: tuple[Exclusion, ...] = (fine_tuning(run), converged(run))
+        yield Finding(
+            level=grade(persists=True, harm=_harm(run, layer), exclusions=exclusions),
+            sites=(layer.id,) if layer is not None else (site.id,),
+            values={
+                "mean": scale["input.feature_mean"],
+                "std": scale["input.feature_std"],
+                "offset": scale["input.feature_offset"],
+                "spread": scale["input.feature_spread"],
+                "first": layer.name if layer is not None else site.name,
+                "layer": layer.type if layer is not None else "",
+                "statistic": statistic,
+            },
+            evidence=(Evidence(statistic, value, threshold, "", site.id),),
+            exclusions=as_pairs(exclusions),
+        )
+
+
+def is_off_scale(run: Recording) -> bool:
+    """True when some input is so far off scale that it explains what the first layers do."""
+    return any(_bare(s) and _past(_scale(run, s)) is not None for s in run.of_kind("input"))
+
+
+def _scale(run: Recording, site: Site) -> dict[str, float]:
+    names = ("feature_mean", "feature_std", "feature_offset", "feature_spread", "samples")
+    scale = {}
+    for name in names:
+        series = run.series(f"input.{name}", site.id)
+        scale[f"input.{name}"] = float(series.values[-1]) if len(series) else float("nan")
+    return scale
+
+
+def _past(scale: dict[str, float]) -> tuple[str, float, float] | None:
+    if scale["input.samples"] < FEWEST_SAMPLES:
+        return None
+    for statistic, threshold in (
+        ("input.feature_mean", LARGE),
+        ("input.feature_std", LARGE),
+        ("input.feature_spread", SPREAD),
+        ("input.feature_offset", OFFSET),
+    ):
+        if np.isfinite(scale[statistic]) and scale[statistic] > threshold:
+            return statistic, scale[statistic], threshold
+    return None
+
+
+def _bare(site: Site) -> bool:
+    """Floats that go into a matmul or convolution without a norm."""
+    return site.meta.get("kind") != "ids" and site.meta.get("first_role") in ("matmul", "conv")
+
+
+def _harm(run: Recording, layer: Site | None) -> bool:
+    if diverged(run).found or stuck(run).found:
+        return True
+    known = level(run)
+    beaten = known is None or float(known.ratio[-1]) > 0.03
+    if initial_ratio(run) > 3.0 and not beaten:
+        return True
+    nearest = [
+        s
+        for s in run.of_kind("module", "op")
+        if layer is not None and layer.order < s.order <= layer.order + 2
+    ]
+    saturated = first_values(run, "act.saturated_fraction")
+    still = recent_medians(run, "act.saturated_fraction")
+    flat = any(saturated.get(s.id, 0) >= 0.9 and still.get(s.id, 0) >= 0.5 for s in nearest)
+    return flat and not converged(run).found

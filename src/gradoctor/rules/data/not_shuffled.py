@@ -1,0 +1,94 @@
+"""Batches hold fewer classes than chance would give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradoctor.recording import Floats, Recording
+from gradoctor.records import Evidence, Fact, Finding, Level, Site
+from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence import UndecidedError, as_pairs
+from gradoctor.rules.evidence.exclusions import Exclusion
+from gradoctor.rules.evidence.loss import leading_function
+
+SHORT = 0.7  # of the entropy of a random batch
+BATCHES = 20
+ORDERED = "SequentialSampler"
+
+
+@rule(proof="statistical", needs=("label.entropy", "label.expected_entropy"))
+def not_shuffled(run: Recording) -> Iterator[Finding]:
+    """Labels come sorted: each batch's label entropy is far below a random batch's.
+
+    Mechanism: below 70 % of the expected entropy over at least 20 batches. Sick when the loader is
+    known to read in order, or no loader is used at all and the classes come in long runs; a sampler
+    of the user's own may be meant (balanced, bucketed, time series): then suspect. A loader in
+    order whose batches look random is noted.
+
+    Values: entropy, expected, share, sampler, batch_size
+    """
+    site = leading_function(run)
+    if site is None:
+        raise UndecidedError("no-labels")
+    seen = run.series("label.entropy", site.id)
+    hoped = run.series("label.expected_entropy", site.id)
+    if len(seen) != len(hoped) or len(seen) < BATCHES:
+        raise UndecidedError(f"too-short:{len(seen)}/{BATCHES}")
+    loader = _training_loader(run)
+    share, slack = _share(seen.values, hoped.values)
+    ordered = loader is not None and loader.data.get("sampler") == ORDERED
+    custom = loader is not None and not ordered and loader.data.get("sampler") != "RandomSampler"
+    exclusions = (Exclusion("own-sampler", custom),)
+    if share >= SHORT or slack > -3.0:
+        if ordered and share >= SHORT:
+            yield _finding(run, Level.NOTE, site, exclusions)
+        return
+    level = Level.SUSPECT if custom or (loader is None and share > 0.5) else Level.SICK
+    yield _finding(run, level, site, exclusions)
+
+
+def _share(seen: Floats, hoped: Floats) -> tuple[float, float]:
+    """Mean entropy over the expected, and the difference in standard errors.
+
+    What is expected is learnt from the labels so far, so with sorted labels the early looks expect
+    nothing: they are judged by the last expectation, which has seen the most classes.
+    """
+    expected = float(np.max(hoped))
+    if expected <= 0.05:
+        return 1.0, 0.0
+    error = max(float(np.std(seen)) / np.sqrt(len(seen)), 1e-6)
+    return float(np.mean(seen)) / expected, (float(np.mean(seen)) - expected) / error
+
+
+def _training_loader(run: Recording) -> Fact | None:
+    """The loader that gave the most batches."""
+    loaders = run.facts_of("loader")
+    return max(loaders, key=lambda f: int(f.data.get("batches") or 0), default=None)
+
+
+def _finding(
+    run: Recording, level: Level, site: Site, exclusions: tuple[Exclusion, ...]
+) -> Finding:
+    loader = _training_loader(run)
+    seen = run.series("label.entropy", site.id).values
+    hoped = run.series("label.expected_entropy", site.id).values
+    share, _ = _share(seen, hoped)
+    return Finding(
+        level=level,
+        sites=(site.id,),
+        first_step=0,
+        last_step=max(0, run.steps - 1),
+        file=None if loader is None else loader.file,
+        line=None if loader is None else loader.line,
+        values={
+            "entropy": float(np.mean(seen)),
+            "expected": float(np.max(hoped)),
+            "share": share,
+            "sampler": "" if loader is None else str(loader.data.get("sampler", "")),
+            "batch_size": 0 if loader is None else int(loader.data.get("batch_size") or 0),
+        },
+        evidence=(Evidence("label.entropy", share, SHORT, "ratio"),),
+        exclusions=as_pairs(exclusions),
+    )

@@ -1,0 +1,175 @@
+"""Harm, H1 to H5: is the outcome bad, in the part of the network that the mechanism touches?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from gradoctor.recording import Recording
+from gradoctor.rules.evidence.exclusions import adversarial, too_early
+from gradoctor.rules.evidence.loss import Level, leading_loss, level, loss_values
+from gradoctor.rules.evidence.robust import bootstrap_difference, ema, median
+from gradoctor.rules.evidence.timing import is_final, learning_rate, start_step
+from gradoctor.rules.evidence.windows import recent_medians
+
+
+class Harm(NamedTuple):
+    """The outcome of one harm test: its name (H1 ... H5), whether it failed, since when."""
+
+    test: str
+    found: bool
+    since: int = 0
+    value: float = float("nan")
+    why: str = ""
+
+
+NONE = Harm("", False)
+
+
+def diverged(run: Recording) -> Harm:
+    """H1: the loss is no longer finite, or has grown past the baseline and stays there."""
+    return run.derive("diverged", lambda r: _nonfinite(r) if _nonfinite(r).found else _grown(r))
+
+
+def _nonfinite(run: Recording) -> Harm:
+    site = leading_loss(run)
+    codes = None if site is None else run.series("loss.nonfinite", site.id)
+    if codes is None or not len(codes):
+        return NONE
+    bad = codes.values > 0
+    # one bad batch that was got over is not divergence; a run that ends on one is
+    if not bad[-min(3, len(bad)) :].all():
+        return NONE
+    good = np.flatnonzero(~bad)
+    first = int(codes.steps[int(good[-1]) + 1]) if len(good) else int(codes.steps[0])
+    return Harm("H1", True, first, float("nan"), "non-finite")
+
+
+def _grown(run: Recording) -> Harm:
+    """Smoothed loss above 1.5 times its best and above the baseline for >= 20 steps to the end."""
+    losses = loss_values(run)
+    if len(losses) < 40 or adversarial(run).found:
+        return NONE
+    smooth = ema(losses.values, 10)
+    best = int(np.argmin(smooth))
+    floor = _trivial_level(run)
+    low = float(smooth[best])
+    bar = max(low + 0.5 * abs(low), floor + 0.1 * abs(floor))
+    over = smooth > bar
+    if not over[-20:].all() or best >= len(smooth) - 20:
+        return NONE
+    below = np.flatnonzero(~over)
+    since = int(losses.steps[int(below[-1]) + 1]) if len(below) else int(losses.steps[0])
+    return Harm("H1", True, since, float(smooth[-1]) / max(abs(floor), 1e-12), "grown")
+
+
+def _trivial_level(run: Recording) -> float:
+    """The baseline in the units of the leading loss; where the loss began if none is known."""
+    losses, known = loss_values(run), level(run)
+    begin = float(median(losses.values[:3]))
+    if known is None:
+        return begin
+    values = run.series("lossfn.value", known.site.id).values
+    own = float(median(values[:3]))
+    same = abs(own - begin) <= 0.05 * max(abs(own), abs(begin))
+    return known.baseline if same else begin
+
+
+def stuck(run: Recording) -> Harm:
+    """H2: the loss is where a predictor that ignores its input would be, and so is the output."""
+    return run.derive("stuck", _stuck)
+
+
+def _stuck(run: Recording) -> Harm:
+    known = level(run)
+    if known is None or adversarial(run).found or too_early(run, final=is_final(run)).found:
+        return NONE
+    after = known.steps >= start_step(run)
+    ratio = known.ratio[after]
+    ratio = ratio[-max(20, len(ratio) // 3) :]
+    if len(ratio) < 10:
+        return NONE
+    at = median(ratio)
+    tolerance = max(0.03, min(0.15, 2.0 * known.noise))
+    constant = constant_output(run, known)
+    if constant is None:
+        found = abs(at) < 0.03 and float(np.mean(np.abs(ratio) < 0.03)) >= 0.8
+    else:
+        found = constant and at < tolerance and float(np.mean(ratio < tolerance)) >= 0.8
+    better = np.flatnonzero(known.ratio > max(tolerance, 0.03))
+    since = int(known.steps[int(better[-1]) + 1]) if found and len(better) else 0
+    return Harm("H2", bool(found), since, at, "stuck")
+
+
+def constant_output(run: Recording, known: Level) -> bool | None:
+    """Whether the prediction hardly depends on the sample; None where that was not observed."""
+    ratio = recent_medians(run, "prediction.centred_ratio").get(known.site.id)
+    if known.regression:
+        size = recent_medians(run, "prediction.rms").get(known.site.id)
+        spread = recent_medians(run, "target.std").get(known.site.id)
+        if ratio is None or size is None or not spread:
+            return None if ratio is None else ratio < 1e-2
+        return ratio * size**2 < 1e-2 * spread**2
+    if ratio is None:
+        return None
+    if ratio < 1e-2:
+        return True
+    divergence = recent_medians(run, "lossfn.kl").get(known.site.id, 1.0)
+    # logits that all but vanish have a meaningless ratio: the mean prediction is the witness
+    size = recent_medians(run, "prediction.rms").get(known.site.id, 1.0)
+    return divergence < 0.02 and size * np.sqrt(ratio) < 0.03
+
+
+def no_progress(run: Recording) -> Harm:
+    """H3: the loss of the last third is not significantly below that of the first third."""
+    return run.derive("no_progress", _no_progress)
+
+
+def _no_progress(run: Recording) -> Harm:
+    losses = loss_values(run).after(start_step(run))
+    lr = learning_rate(run)
+    if len(losses) < 60 or adversarial(run).found:
+        return NONE
+    if len(lr) and float(np.max(lr.values)) <= 0:
+        return NONE
+    third = len(losses) // 3
+    low, _ = bootstrap_difference(losses.values[:third], losses.values[-third:])
+    return Harm("H3", low <= 0.0, int(losses.steps[0]), low, "no-progress")
+
+
+def left_behind(run: Recording, weights: Iterable[int]) -> Harm:
+    """H4: these weights moved < 2 % of what the best layer did, or took no part in the progress."""
+    chosen = tuple(weights)
+    moved = recent_medians(run, "weight.movement")
+    own = [moved[w] for w in chosen if w in moved]
+    best = max((v for s, v in moved.items() if _is_matrix(run, s)), default=0.0)
+    if own and best > 0 and max(own) < 0.02 * best:
+        return Harm("H4", True, 0, max(own) / best, "moved")
+    share = recent_medians(run, "update.progress")
+    shares = [share[w] for w in chosen if w in share]
+    if shares and max(shares) < 1e-6:
+        return Harm("H4", True, 0, max(shares), "share")
+    return NONE
+
+
+def _is_matrix(run: Recording, site: int) -> bool:
+    """Gains and biases that start near 0 move by any ratio: only matrices set the scale."""
+    meta = run.sites[site].meta if site in run.sites else {}
+    return len(meta.get("shape") or (1, 1)) > 1 and int(meta.get("numel") or 64) >= 64
+
+
+def capacity_lost(run: Recording) -> Harm:
+    """H5: some layer passes nothing on: (almost) all its units are dead."""
+    dead = recent_medians(run, "act.dead_fraction")
+    worst = max(dead.values(), default=0.0)
+    return Harm("H5", worst >= 0.95, 0, worst, "dead")
+
+
+def worst_outcome(run: Recording) -> Harm:
+    """The first of H1 and H2 that failed."""
+    for test in (diverged(run), stuck(run)):
+        if test.found:
+            return test
+    return NONE

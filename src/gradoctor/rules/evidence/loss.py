@@ -1,0 +1,109 @@
+"""The loss of a run: which one leads, how far it is from the trivial baseline."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gradoctor.knowledge.baselines import BASELINES
+from gradoctor.recording import EMPTY_SERIES, Recording, Series
+from gradoctor.records import Site
+from gradoctor.rules.evidence.robust import Array, ema, median
+
+
+def leading_loss(run: Recording) -> Site | None:
+    """The loss site that was seen most often (the first of equals)."""
+    return _most_seen(run, "loss", "loss.value", "loss.nonfinite")
+
+
+def leading_function(run: Recording) -> Site | None:
+    """The loss function whose value was seen most often, those that reach a backward first."""
+    return run.derive(
+        "leading_function", lambda r: _most_seen(r, "lossfn", "lossfn.value", "lossfn.baseline")
+    )
+
+
+def _most_seen(run: Recording, kind: str, *statistics: str) -> Site | None:
+    sites = [s for s in run.sites.values() if s.kind == kind]
+    if not sites:
+        return None
+
+    def weight(site: Site) -> tuple[int, bool, int]:
+        seen = max(len(run.series(name, site.id)) for name in statistics)
+        return seen, site.meta.get("loss") is not None, -site.id
+
+    return max(sites, key=weight)
+
+
+def loss_values(run: Recording) -> Series:
+    """The leading loss at every step where it was finite."""
+    site = leading_loss(run)
+    return EMPTY_SERIES if site is None else run.series("loss.value", site.id)
+
+
+class Level(NamedTuple):
+    """The loss function's values against its trivial baseline.
+
+    Attributes:
+        site: the loss function.
+        steps, ratio: r = (b - EMA(loss)) / b at each look; 0 is "knows nothing of the input".
+        baseline: b, from all targets of the run.
+        noise: standard error of the window's mean loss, in units of b.
+        regression: judged by variance rather than entropy.
+    """
+
+    site: Site
+    steps: np.ndarray[tuple[int], np.dtype[np.int64]]
+    ratio: Array
+    baseline: float
+    noise: float
+    regression: bool
+
+
+def level(run: Recording) -> Level | None:
+    """The leading loss function against its baseline; None where no baseline is known."""
+    return run.derive("loss_level", _level)
+
+
+def _level(run: Recording) -> Level | None:
+    site = leading_function(run)
+    if site is None:
+        return None
+    values, base = run.series("lossfn.value", site.id), run.series("lossfn.baseline", site.id)
+    if len(values) < 2 or not len(base):
+        return None
+    b = float(base.values[-1])
+    if not np.isfinite(b) or b <= 1e-6:
+        return None
+    smooth = ema(values.values, max(5, min(50, len(values) // 4)))
+    tail = values.values[-max(20, len(values) // 3) :].astype(np.float64)
+    noise = float(np.std(tail) / np.sqrt(len(tail)) / b)
+    return Level(site, values.steps, (b - smooth) / b, b, noise, is_regression(site))
+
+
+def is_regression(site: Site) -> bool:
+    """True when the loss function's trivial predictor is a number rather than a distribution."""
+    trivial = BASELINES.get(str(site.meta.get("function") or site.type))
+    return trivial is not None and trivial.family == "regression"
+
+
+def initial_ratio(run: Recording) -> float:
+    """Loss at the first look over the loss of an uninformed predictor; NaN where unknown.
+
+    For regression the uninformed predictor is 0, not the mean: the mean is learnt. The baseline is
+    the run's last: a single batch's labels understate it.
+    """
+    site = leading_function(run)
+    if site is None:
+        return float("nan")
+    values = run.series("lossfn.value", site.id)
+    base = run.series("lossfn.baseline", site.id)
+    if not len(values) or not len(base) or values.steps[0] > 2:
+        return float("nan")
+    b = float(base.values[-1])
+    if is_regression(site):
+        mean = median(run.series("target.mean", site.id).values)
+        extra = mean if "l1" in str(site.meta.get("function") or site.type) else mean**2
+        b += abs(extra) if np.isfinite(extra) else 0.0
+    return float(values.values[0]) / b if b > 1e-6 else float("nan")

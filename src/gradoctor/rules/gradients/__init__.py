@@ -1,0 +1,1 @@
+"""Diseases of the gradient on its way through the network."""

@@ -1,0 +1,1 @@
+"""Diseases that are there before the first step."""

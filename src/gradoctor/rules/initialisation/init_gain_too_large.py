@@ -1,0 +1,105 @@
+"""Weights so large at the start that the signal blows up or saturates every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradoctor.recording import Recording
+from gradoctor.records import Evidence, Finding
+from gradoctor.rules._rule import rule
+from gradoctor.rules.activations.saturated_activation import is_hidden
+from gradoctor.rules.data.input_unnormalised import is_off_scale
+from gradoctor.rules.evidence import as_pairs, diverged, first_values, grade, paths, stuck
+from gradoctor.rules.evidence.depth import initial, slope
+from gradoctor.rules.evidence.exclusions import Exclusion, fine_tuning
+from gradoctor.rules.evidence.loss import initial_ratio, level
+
+STEEP = 0.7  # bits a layer
+TOTAL = 10.0  # bits over the depth
+SATURATED = 0.5
+LOUD = 3.0  # initial loss over that of an uninformed predictor
+
+
+@rule(proof="statistical", needs=("act.rms",))
+def init_gain_too_large(run: Recording) -> Iterator[Finding]:
+    """At step 0 activations grow through the depth, or most hidden activations are saturated.
+
+    Mechanism: a forward slope of +0.7 bits a layer and 10 bits in all; or half of the hidden tanh
+    and sigmoid layers with half of their outputs saturated while the inputs are in scale. Harm: the
+    loss diverged, or it began at more than 3 times the uninformed loss and has not beaten it since,
+    or it is stuck there.
+
+    Values: kind, forward_bits, total_bits, saturated, layers, first, initial_ratio
+    """
+    exclusions: tuple[Exclusion, ...] = (
+        fine_tuning(run),
+        Exclusion("unscaled-input", is_off_scale(run)),
+    )
+    for values, sites, evidence in (_grows(run), _saturates(run)):
+        if not sites:
+            continue
+        yield Finding(
+            level=grade(persists=True, harm=_harm(run), exclusions=exclusions),
+            sites=sites,
+            first_step=0,
+            last_step=0,
+            values={"initial_ratio": initial_ratio(run), **values},
+            evidence=(evidence, Evidence("lossfn.value", initial_ratio(run), LOUD, "ratio")),
+            exclusions=as_pairs(exclusions),
+        )
+        return
+
+
+Seen = tuple[dict[str, object], tuple[int, ...], Evidence]
+NOTHING: Seen = ({}, (), Evidence("", 0.0))
+
+
+def _grows(run: Recording) -> Seen:
+    for path in paths(run):
+        forward = initial(run, path, "act.rms")
+        if not len(forward):
+            continue
+        line = slope(forward)
+        total = line.slope * (len(path.layers) - 1)
+        # a residual stream doubles now and then; an explosion is straight
+        if line.slope >= STEEP and total >= TOTAL and line.r2 > 0.8:
+            values: dict[str, object] = {
+                "kind": "growth",
+                "forward_bits": line.slope,
+                "total_bits": total,
+                "saturated": float("nan"),
+                "layers": len(path.layers),
+                "first": path.layers[0].name,
+            }
+            return values, path.ids, Evidence("act.rms", line.slope, STEEP, "bits/layer")
+    return NOTHING
+
+
+def _saturates(run: Recording) -> Seen:
+    first = first_values(run, "act.saturated_fraction")
+    hidden = [s for s in run.of_kind("module", "op") if s.id in first and is_hidden(run, s)]
+    full = [s for s in hidden if first[s.id] >= SATURATED]
+    if not full or 2 * len(full) < len(hidden):
+        return NOTHING
+    share = max(first[s.id] for s in full)
+    values: dict[str, object] = {
+        "kind": "saturation",
+        "forward_bits": float("nan"),
+        "total_bits": float("nan"),
+        "saturated": share,
+        "layers": len(full),
+        "first": full[0].name,
+    }
+    return (
+        values,
+        tuple(s.id for s in full),
+        Evidence("act.saturated_fraction", share, SATURATED, "fraction", full[0].id),
+    )
+
+
+def _harm(run: Recording) -> bool:
+    if diverged(run).found or stuck(run).found:
+        return True
+    known = level(run)
+    beaten = known is None or float(known.ratio[-1]) > 0.03
+    return initial_ratio(run) > LOUD and not beaten

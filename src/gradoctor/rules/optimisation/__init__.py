@@ -1,0 +1,1 @@
+"""Diseases of the step: learning rate and stability."""

@@ -1,0 +1,135 @@
+"""Every step points the same way and hardly moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradoctor.recording import Recording
+from gradoctor.records import Evidence, Finding
+from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence import (
+    UndecidedError,
+    as_pairs,
+    grade,
+    paths,
+    recent_medians,
+    start_step,
+)
+from gradoctor.rules.evidence.exclusions import (
+    Exclusion,
+    adversarial,
+    converged,
+    fine_tuning,
+    schedule_tail,
+    warming_up,
+)
+from gradoctor.rules.evidence.loss import level, loss_values
+from gradoctor.rules.evidence.robust import bootstrap_difference, median
+from gradoctor.rules.evidence.timing import learning_rate
+
+CLEAR_SIGNAL = 3.0  # grad.snr; healthy runs stay below 2
+SAME_WAY = 0.5  # grad.cosine; healthy minibatch runs stay below 0.35
+TINY = 1e-4  # largest relative update
+SLOW = 0.01  # of the baseline in 100 steps
+
+
+@rule(proof="statistical", needs=("update.ratio", "loss.value", "grad.cosine"))
+def lr_too_low(run: Recording) -> Iterator[Finding]:
+    """The gradient is clear and constant, the updates are tiny, and the loss creeps.
+
+    Mechanism: signal to noise of at least 3 and successive gradients that agree (cosine of at least
+    .5), with no weight updated by more than 1e-4 of itself. With one fixed batch the first two are
+    always so; then updates must be below 1e-5. Harm: the loss falls by less than 1 % of its
+    baseline in 100 steps.
+
+    Values: snr, cosine, update_ratio, lr, fall
+    """
+    losses = loss_values(run).after(start_step(run))
+    if len(losses) < 60:
+        raise UndecidedError(f"too-short:{len(losses)}/60")
+    updates = _updates(run)
+    cosine = recent_medians(run, "grad.cosine").get(0, float("nan"))
+    signal = recent_medians(run, "grad.snr").get(0, float("nan"))
+    largest = max(updates.values(), default=0.0)
+    limit = TINY / 10 if _one_batch(run) else TINY
+    if not (0 < largest < limit and cosine >= SAME_WAY and not signal < CLEAR_SIGNAL):
+        return
+    fall, certain = _fall(run)
+    exclusions: tuple[Exclusion, ...] = (
+        warming_up(run),
+        schedule_tail(run),
+        fine_tuning(run),
+        converged(run),
+        adversarial(run),
+        Exclusion("updates-lost", _lost(run)),
+        Exclusion("vanishing", _uneven(run)),
+    )
+    lr = learning_rate(run).values
+    yield Finding(
+        level=grade(persists=True, harm=fall < SLOW and certain, exclusions=exclusions),
+        sites=tuple(s.id for s in run.of_kind("optimizer"))[:1],
+        first_step=0,
+        last_step=max(0, run.steps - 1),
+        values={
+            "snr": signal,
+            "cosine": cosine,
+            "update_ratio": largest,
+            "lr": float(np.max(lr)) if len(lr) else float("nan"),
+            "fall": fall,
+        },
+        evidence=(
+            Evidence("update.ratio", largest, limit, "ratio"),
+            Evidence("grad.cosine", cosine, SAME_WAY, "cos"),
+            Evidence("grad.snr", signal, CLEAR_SIGNAL, "ratio"),
+            Evidence("loss.value", fall, SLOW, "of baseline/100 steps"),
+        ),
+        exclusions=as_pairs(exclusions),
+    )
+
+
+def _updates(run: Recording) -> dict[int, float]:
+    """Relative updates of matrices."""
+    return {
+        s: u
+        for s, u in recent_medians(run, "update.ratio").items()
+        if s in run.sites and len(run.sites[s].meta.get("shape") or ()) > 1
+    }
+
+
+def _one_batch(run: Recording) -> bool:
+    """True when the same batch came every time: gradients then agree at any learning rate."""
+    for site in run.of_kind("input"):
+        hashes = run.series("input.hash", site.id).values
+        if len(hashes) >= 10 and len(np.unique(hashes)) <= 2:
+            return True
+    return False
+
+
+def _fall(run: Recording) -> tuple[float, bool]:
+    """Fall of the loss in 100 steps over its baseline, and whether the loss may be judged by it."""
+    losses = loss_values(run).after(start_step(run))
+    known = level(run)
+    third = len(losses) // 3
+    scale = known.baseline if known is not None else abs(median(losses.values[:third]))
+    gone = median(losses.values[:third]) - median(losses.values[-third:])
+    apart = float(losses.steps[-1] - losses.steps[0]) * 2 / 3
+    low, _ = bootstrap_difference(losses.values[:third], losses.values[-third:])
+    # falling for certain, or too slow to tell from standing still; rising is another disease
+    certain = low > -0.05 * scale
+    return (100.0 * gone / apart / scale if scale > 0 and apart > 0 else float("nan")), certain
+
+
+def _lost(run: Recording) -> bool:
+    lost = recent_medians(run, "update.lost_fraction")
+    return bool(lost) and median(list(lost.values())) > 0.5
+
+
+def _uneven(run: Recording) -> bool:
+    """Updates that differ a hundredfold between layers are no matter of one learning rate."""
+    updates = _updates(run)
+    own = [
+        updates[w] for p in paths(run) for w in p.weights if w is not None and updates.get(w, 0) > 0
+    ]
+    return len(own) > 2 and min(own) < 1e-3 * max(own)

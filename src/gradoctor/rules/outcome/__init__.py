@@ -1,0 +1,1 @@
+"""Bad outcomes: what the other diseases lead to."""
