@@ -165,8 +165,7 @@ def _same_model(run: Recording, cause: Finding, symptom: Finding) -> bool:
 def _roots(findings: list[Finding], causes: list[list[int]]) -> set[int]:
     """Sick findings that nothing explains.
 
-    Of statistical ones that compete (they share a symptom, or the run has just one outcome) only
-    the first stands; a proof needs no rival's consent.
+    Of statistical ones that the graph joins only the first stands; a proof stands by itself.
     """
     sick = [i for i, f in enumerate(findings) if f.level >= Level.SICK]
     free = [i for i in sick if not causes[i]]
@@ -174,15 +173,18 @@ def _roots(findings: list[Finding], causes: list[list[int]]) -> set[int]:
         free = sick[:1]  # a ring of mutual explanations: the likeliest opens it
     roots: set[int] = set()
     for i in free:
-        rivals = [r for r in roots if _connected(r, i, causes)]
+        rivals = [r for r in roots if _connected(findings, r, i)]
         if not rivals or _proven(findings[i]):
             roots.add(i)
     return roots
 
 
-def _connected(one: int, other: int, causes: list[list[int]]) -> bool:
-    """Both explain some finding, or they are all there is to explain it."""
-    return any(one in c and other in c for c in causes)
+def _connected(findings: list[Finding], one: int, other: int) -> bool:
+    """The graph joins them: one may lead to the other, or both to a symptom that was found."""
+    first, second = findings[one].code, findings[other].code
+    if leads_to(first, second) or leads_to(second, first):
+        return True
+    return any(leads_to(first, f.code) and leads_to(second, f.code) for f in findings)
 
 
 # ---- the frame of the diagnosis ------------------------------------------------------------------

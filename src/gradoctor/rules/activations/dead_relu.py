@@ -85,18 +85,21 @@ def _judge(run: Recording, site: Site) -> Judged | None:
     born = float(series.values[0]) >= DEAD
     if past.value < CUT and grew < GREW and not (born and past.value >= 0.8):
         return None
-    onset = back(run, past.first, FEWEST)
-    return site, _narrow(run, site, onset, past.first), past.value, grew, past.holds, past.last
+    onset = _onset(run, site, past.first, past.value)
+    return site, onset, past.value, grew, past.holds, past.last
 
 
-def _narrow(run: Recording, site: Site, low: int, high: int) -> int:
-    """The look in ``low..high`` from which most outputs were zeros."""
+def _onset(run: Recording, site: Site, counted: int, dead: float) -> int:
+    """When the units died: the first look from which as many outputs were zero as units are dead.
+
+    Units are only counted dead after a window of 20 looks, so the count comes late.
+    """
     zeros: Series = run.series("act.zero_fraction", site.id)
-    inside = (zeros.steps >= low) & (zeros.steps <= high)
-    if not inside.any():
-        return low
-    few = np.flatnonzero(zeros.values[inside] < DEAD)
-    steps = zeros.steps[inside]
+    before = zeros.steps <= counted
+    if not before.any():
+        return back(run, counted, FEWEST)
+    few = np.flatnonzero(zeros.values[before] < 0.95 * dead)
+    steps = zeros.steps[before]
     return int(steps[min(int(few[-1]) + 1, len(steps) - 1)]) if len(few) else int(steps[0])
 
 

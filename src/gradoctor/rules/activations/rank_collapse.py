@@ -8,7 +8,7 @@ from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding, Site
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import as_pairs, grade, persistence, recent_medians, stuck
-from gradoctor.rules.evidence.exclusions import Exclusion, fine_tuning, zero_init_escape
+from gradoctor.rules.evidence.exclusions import Exclusion, fine_tuning
 
 SAME = 1e-2
 
@@ -32,7 +32,7 @@ def rank_collapse(run: Recording) -> Iterator[Finding]:
         past = persistence(run, series, SAME, side="below", clear=2 * SAME)
         if not past.mechanism:
             continue
-        exclusions: tuple[Exclusion, ...] = (fine_tuning(run), zero_init_escape(run))
+        exclusions: tuple[Exclusion, ...] = (fine_tuning(run),)
         yield Finding(
             level=grade(persists=past.holds, harm=stuck(run).found, exclusions=exclusions),
             sites=tuple(s.id for s in collapsed),

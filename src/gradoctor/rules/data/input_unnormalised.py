@@ -22,7 +22,7 @@ from gradoctor.rules.evidence.loss import initial_ratio, level
 
 LARGE = 10.0  # of the largest feature's mean or standard deviation
 SPREAD = 1e3  # between features' standard deviations
-OFFSET = 10.0  # mean over standard deviation
+LOUD = 10.0  # rms of what the first layer puts out
 FEWEST_SAMPLES = 64
 
 
@@ -30,12 +30,13 @@ FEWEST_SAMPLES = 64
 def input_unnormalised(run: Recording) -> Iterator[Finding]:
     """Features are far from zero mean and unit scale, and the first layer has no norm before it.
 
-    Mechanism: a feature's mean or standard deviation beyond 10, standard deviations a thousandfold
-    apart, or means tenfold their deviation. Harm: diverged or stuck, the first activations
-    saturated or dead, or a first loss over 3 times the uninformed one that the run never got over.
-    Without harm the fact is only noted; pixels in [0, 1] are not worth that.
+    Mechanism: a feature's mean or standard deviation beyond 10, and the first layer shows it at
+    the start: its output is large, the activation behind it saturated, or the loss over 3 times the
+    uninformed one. Harm: diverged or stuck, activations flat or the loss never over its start.
+    Without harm the fact is only noted. Deviations that differ a thousandfold are a note, too:
+    a feature that hardly varies does little harm. Pixels in [0, 1] are not worth that.
 
-    Values: mean, std, offset, spread, first, layer, statistic
+    Values: mean, std, spread, first, layer, statistic
     """
     for site in run.of_kind("input"):
         scale = _scale(run, site)
@@ -45,13 +46,13 @@ def input_unnormalised(run: Recording) -> Iterator[Finding]:
         statistic, value, threshold = past
         layer = run.sites.get(site.meta.get("first_layer", -1))
         exclusions: tuple[Exclusion, ...] = (fine_tuning(run), converged(run))
+        shows = value_is_scale(statistic) and _shows(run, layer)
         yield Finding(
-            level=grade(persists=True, harm=_harm(run, layer), exclusions=exclusions),
+            level=grade(persists=shows, harm=shows and _harm(run, layer), exclusions=exclusions),
             sites=(layer.id,) if layer is not None else (site.id,),
             values={
                 "mean": scale["input.feature_mean"],
                 "std": scale["input.feature_std"],
-                "offset": scale["input.feature_offset"],
                 "spread": scale["input.feature_spread"],
                 "first": layer.name if layer is not None else site.name,
                 "layer": layer.type if layer is not None else "",
@@ -64,11 +65,19 @@ def input_unnormalised(run: Recording) -> Iterator[Finding]:
 
 def is_off_scale(run: Recording) -> bool:
     """True when some input is so far off scale that it explains what the first layers do."""
-    return any(_bare(s) and _past(_scale(run, s)) is not None for s in run.of_kind("input"))
+    return any(
+        _bare(s) and (past := _past(_scale(run, s))) is not None and value_is_scale(past[0])
+        for s in run.of_kind("input")
+    )
+
+
+def value_is_scale(statistic: str) -> bool:
+    """A mean or deviation, rather than a ratio between features."""
+    return statistic != "input.feature_spread"
 
 
 def _scale(run: Recording, site: Site) -> dict[str, float]:
-    names = ("feature_mean", "feature_std", "feature_offset", "feature_spread", "samples")
+    names = ("feature_mean", "feature_std", "feature_spread", "samples")
     scale = {}
     for name in names:
         series = run.series(f"input.{name}", site.id)
@@ -83,7 +92,6 @@ def _past(scale: dict[str, float]) -> tuple[str, float, float] | None:
         ("input.feature_mean", LARGE),
         ("input.feature_std", LARGE),
         ("input.feature_spread", SPREAD),
-        ("input.feature_offset", OFFSET),
     ):
         if np.isfinite(scale[statistic]) and scale[statistic] > threshold:
             return statistic, scale[statistic], threshold
@@ -95,6 +103,20 @@ def _bare(site: Site) -> bool:
     return site.meta.get("kind") != "ids" and site.meta.get("first_role") in ("matmul", "conv")
 
 
+def _nearest(run: Recording, layer: Site | None) -> list[Site]:
+    """The activations right behind the first layer."""
+    order = -2 if layer is None else layer.order
+    return [s for s in run.of_kind("module", "op") if order < s.order <= order + 2]
+
+
+def _shows(run: Recording, layer: Site | None) -> bool:
+    """The first layer's answer to the scale, at the start."""
+    loud = first_values(run, "act.rms").get(-1 if layer is None else layer.id, 0.0)
+    flat = first_values(run, "act.saturated_fraction")
+    saturated = any(flat.get(s.id, 0.0) >= 0.5 for s in _nearest(run, layer))
+    return loud > LOUD or saturated or initial_ratio(run) > 3.0
+
+
 def _harm(run: Recording, layer: Site | None) -> bool:
     if diverged(run).found or stuck(run).found:
         return True
@@ -102,12 +124,6 @@ def _harm(run: Recording, layer: Site | None) -> bool:
     beaten = known is None or float(known.ratio[-1]) > 0.03
     if initial_ratio(run) > 3.0 and not beaten:
         return True
-    nearest = [
-        s
-        for s in run.of_kind("module", "op")
-        if layer is not None and layer.order < s.order <= layer.order + 2
-    ]
-    saturated = first_values(run, "act.saturated_fraction")
     still = recent_medians(run, "act.saturated_fraction")
-    flat = any(saturated.get(s.id, 0) >= 0.9 and still.get(s.id, 0) >= 0.5 for s in nearest)
+    flat = any(still.get(s.id, 0.0) >= 0.5 for s in _nearest(run, layer))
     return flat and not converged(run).found

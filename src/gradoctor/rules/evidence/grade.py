@@ -24,7 +24,7 @@ def grade(*, persists: bool, harm: bool | None, exclusions: Iterable[Exclusion] 
     """The level of a disease whose mechanism was seen.
 
     Without harm a mechanism is worth a note, however long it lasts. With harm and persistence it is
-    sick; with only one of the two (harm that could not be tested counts as half) it is suspect. A
+    sick; with only one of the two (harm that could not be tested counts as half) it is suspect. Each
     benign context that was found takes one level off.
     """
     if persists and harm:
@@ -33,6 +33,4 @@ def grade(*, persists: bool, harm: bool | None, exclusions: Iterable[Exclusion] 
         level = Level.SUSPECT
     else:
         level = Level.NOTE
-    if any(e.found for e in exclusions):
-        level = Level(max(Level.NOTE, level - 1))
-    return level
+    return Level(max(Level.NOTE, level - sum(e.found for e in exclusions)))

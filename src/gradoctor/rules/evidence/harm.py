@@ -119,11 +119,11 @@ def constant_output(run: Recording, known: Level) -> bool | None:
     divergence = recent_medians(run, "lossfn.kl").get(known.site.id, 1.0)
     # logits that all but vanish have a meaningless ratio: the mean prediction is the witness
     size = recent_medians(run, "prediction.rms").get(known.site.id, 1.0)
-    return divergence < 0.02 and size * np.sqrt(ratio) < 0.03
+    return bool(divergence < 0.02 and size * np.sqrt(ratio) < 0.03)
 
 
 def no_progress(run: Recording) -> Harm:
-    """H3: the loss of the last third is not significantly below that of the first third."""
+    """H3: over the last half (300 steps or more) the loss did not fall significantly."""
     return run.derive("no_progress", _no_progress)
 
 
@@ -134,9 +134,10 @@ def _no_progress(run: Recording) -> Harm:
         return NONE
     if len(lr) and float(np.max(lr.values)) <= 0:
         return NONE
-    third = len(losses) // 3
-    low, _ = bootstrap_difference(losses.values[:third], losses.values[-third:])
-    return Harm("H3", low <= 0.0, int(losses.steps[0]), low, "no-progress")
+    recent = losses.values[-max(300, len(losses) // 2) :]
+    third = len(recent) // 3
+    low, _ = bootstrap_difference(recent[:third], recent[-third:])
+    return Harm("H3", low <= 0.0, int(losses.steps[-len(recent)]), low, "no-progress")
 
 
 def left_behind(run: Recording, weights: Iterable[int]) -> Harm:

@@ -9,7 +9,15 @@ from gradoctor.records import Evidence, Finding
 from gradoctor.rules._rule import rule
 from gradoctor.rules.activations.saturated_activation import is_hidden
 from gradoctor.rules.data.input_unnormalised import is_off_scale
-from gradoctor.rules.evidence import as_pairs, diverged, first_values, grade, paths, stuck
+from gradoctor.rules.evidence import (
+    as_pairs,
+    diverged,
+    first_values,
+    grade,
+    paths,
+    recent_medians,
+    stuck,
+)
 from gradoctor.rules.evidence.depth import initial, slope
 from gradoctor.rules.evidence.exclusions import Exclusion, fine_tuning
 from gradoctor.rules.evidence.loss import initial_ratio, level
@@ -26,8 +34,8 @@ def init_gain_too_large(run: Recording) -> Iterator[Finding]:
 
     Mechanism: a forward slope of +0.7 bits a layer and 10 bits in all; or half of the hidden tanh
     and sigmoid layers with half of their outputs saturated while the inputs are in scale. Harm: the
-    loss diverged, or it began at more than 3 times the uninformed loss and has not beaten it since,
-    or it is stuck there.
+    loss diverged or is stuck, or it began at more than 3 times the uninformed loss and the run has
+    not beaten that loss, or has not left saturation, since.
 
     Values: kind, forward_bits, total_bits, saturated, layers, first, initial_ratio
     """
@@ -39,7 +47,7 @@ def init_gain_too_large(run: Recording) -> Iterator[Finding]:
         if not sites:
             continue
         yield Finding(
-            level=grade(persists=True, harm=_harm(run), exclusions=exclusions),
+            level=grade(persists=True, harm=_harm(run, sites), exclusions=exclusions),
             sites=sites,
             first_step=0,
             last_step=0,
@@ -97,9 +105,11 @@ def _saturates(run: Recording) -> Seen:
     )
 
 
-def _harm(run: Recording) -> bool:
+def _harm(run: Recording, sites: tuple[int, ...]) -> bool:
     if diverged(run).found or stuck(run).found:
         return True
     known = level(run)
     beaten = known is None or float(known.ratio[-1]) > 0.03
-    return initial_ratio(run) > LOUD and not beaten
+    still = recent_medians(run, "act.saturated_fraction")
+    flat = any(still.get(s, 0.0) >= SATURATED for s in sites)
+    return initial_ratio(run) > LOUD and (flat or not beaten)

@@ -9,6 +9,7 @@ import numpy as np
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding
 from gradoctor.rules._rule import rule
+from gradoctor.rules.data.input_unnormalised import is_off_scale
 from gradoctor.rules.evidence import as_pairs, diverged, grade, paths, stuck
 from gradoctor.rules.evidence.depth import initial, slope
 from gradoctor.rules.evidence.exclusions import Exclusion, fine_tuning, zero_init_escape
@@ -38,7 +39,11 @@ def init_gain_too_small(run: Recording) -> Iterator[Finding]:
         if abs(back.slope) * (len(path.layers) - 1) < TOTAL:
             continue
         harm = stuck(run)
-        exclusions: tuple[Exclusion, ...] = (zero_init_escape(run), fine_tuning(run))
+        exclusions: tuple[Exclusion, ...] = (
+            zero_init_escape(run),
+            fine_tuning(run),
+            Exclusion("unscaled-input", is_off_scale(run)),
+        )
         yield Finding(
             level=grade(
                 persists=True, harm=harm.found or diverged(run).found, exclusions=exclusions

@@ -9,9 +9,16 @@ import numpy as np
 from gradoctor.recording import Recording, Series
 from gradoctor.records import Evidence, Finding
 from gradoctor.rules._rule import rule
-from gradoctor.rules.evidence import as_pairs, diverged, grade, recent_medians, stuck
+from gradoctor.rules.evidence import (
+    as_pairs,
+    diverged,
+    grade,
+    no_progress,
+    recent_medians,
+    stuck,
+)
 from gradoctor.rules.evidence.depth import columns
-from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, is_embedding
+from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, converged, is_embedding
 from gradoctor.rules.evidence.loss import loss_values
 from gradoctor.rules.evidence.robust import median
 from gradoctor.rules.evidence.timing import learning_rate
@@ -25,19 +32,20 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
     """The step size is beyond stability.
 
     Mechanism: in one step at least half of the weights change by more than a tenth of themselves.
-    Harm: the loss diverges from there on, or the burst is followed by a network that is stuck at
-    the trivial baseline (dead units stay dead when the loss has come down again).
+    Harm: the loss diverges from there on, or the burst leaves a network that is stuck at the
+    trivial baseline or makes no progress above it (dead units stay dead when the loss has come down
+    again).
 
     Values: update_ratio, share, lr, kind, loss, best
     """
     bursts = _bursts(run)
     if not len(bursts):
         return
-    outcome, after = diverged(run), stuck(run)
+    outcome = diverged(run)
     if outcome.found:
         onset = _before(bursts, outcome.since)
         kind = outcome.why
-    elif after.found and _killed(run, bursts):
+    elif _stalled(run) and _killed(run, bursts):
         onset, kind = int(bursts.steps[0]), "killed"
     else:
         return
@@ -71,6 +79,10 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
         ),
         exclusions=as_pairs(exclusions),
     )
+
+
+def _stalled(run: Recording) -> bool:
+    return stuck(run).found or (no_progress(run).found and not converged(run).found)
 
 
 def _weights(run: Recording) -> tuple[int, ...]:
@@ -108,11 +120,13 @@ def _before(bursts: Series, since: int) -> int:
 
 
 def _killed(run: Recording, bursts: Series) -> bool:
-    """A burst while the network was young (or the loss at its worst), and a mark that it left.
+    """A burst while the network was young (at any time if it is stuck), and a mark that it left.
 
     The mark: dead or saturated units now, or a loss that shot up right after the burst.
     """
     first = int(bursts.steps[0])
+    if first > EARLY and not stuck(run).found:
+        return False
     dead = max(recent_medians(run, "act.dead_fraction").values(), default=0.0)
     flat = max(recent_medians(run, "act.saturated_fraction").values(), default=0.0)
     losses = loss_values(run)

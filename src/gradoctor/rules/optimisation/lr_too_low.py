@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradoctor.recording import Recording
-from gradoctor.records import Evidence, Finding
+from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import (
     UndecidedError,
@@ -30,7 +30,8 @@ from gradoctor.rules.evidence.robust import bootstrap_difference, median
 from gradoctor.rules.evidence.timing import learning_rate
 
 CLEAR_SIGNAL = 3.0  # grad.snr; healthy runs stay below 2
-SAME_WAY = 0.5  # grad.cosine; healthy minibatch runs stay below 0.35
+SAME_WAY = 0.15  # grad.cosine: what a signal of 3 over 50 steps implies for neighbours
+STILL = 1e-3  # relative movement of the liveliest weight over the whole run
 TINY = 1e-4  # largest relative update
 SLOW = 0.01  # of the baseline in 100 steps
 
@@ -39,12 +40,12 @@ SLOW = 0.01  # of the baseline in 100 steps
 def lr_too_low(run: Recording) -> Iterator[Finding]:
     """The gradient is clear and constant, the updates are tiny, and the loss creeps.
 
-    Mechanism: signal to noise of at least 3 and successive gradients that agree (cosine of at least
-    .5), with no weight updated by more than 1e-4 of itself. With one fixed batch the first two are
-    always so; then updates must be below 1e-5. Harm: the loss falls by less than 1 % of its
-    baseline in 100 steps.
+    Mechanism: no weight is updated by more than 1e-4 of itself, and either successive gradients
+    agree (signal to noise of at least 3) or no weight has moved by a thousandth over the whole run.
+    With one fixed batch gradients always agree; then updates must be below 1e-5. Harm: the loss
+    falls by less than 1 % of its baseline in 100 steps.
 
-    Values: snr, cosine, update_ratio, lr, fall
+    Values: snr, cosine, update_ratio, lr, fall, moved
     """
     losses = loss_values(run).after(start_step(run))
     if len(losses) < 60:
@@ -54,7 +55,9 @@ def lr_too_low(run: Recording) -> Iterator[Finding]:
     signal = recent_medians(run, "grad.snr").get(0, float("nan"))
     largest = max(updates.values(), default=0.0)
     limit = TINY / 10 if _one_batch(run) else TINY
-    if not (0 < largest < limit and cosine >= SAME_WAY and not signal < CLEAR_SIGNAL):
+    moved = _moved(run)
+    agree = cosine >= SAME_WAY and signal >= CLEAR_SIGNAL
+    if not (0 < largest < limit and (agree or 0 < moved < STILL)):
         return
     fall, certain = _fall(run)
     exclusions: tuple[Exclusion, ...] = (
@@ -67,8 +70,10 @@ def lr_too_low(run: Recording) -> Iterator[Finding]:
         Exclusion("vanishing", _uneven(run)),
     )
     lr = learning_rate(run).values
+    level_ = grade(persists=True, harm=fall < SLOW and certain, exclusions=exclusions)
     yield Finding(
-        level=grade(persists=True, harm=fall < SLOW and certain, exclusions=exclusions),
+        # small steps are right in each of these contexts, so one of them settles it
+        level=Level.NOTE if any(e.found for e in exclusions) else level_,
         sites=tuple(s.id for s in run.of_kind("optimizer"))[:1],
         first_step=0,
         last_step=max(0, run.steps - 1),
@@ -78,11 +83,13 @@ def lr_too_low(run: Recording) -> Iterator[Finding]:
             "update_ratio": largest,
             "lr": float(np.max(lr)) if len(lr) else float("nan"),
             "fall": fall,
+            "moved": moved,
         },
         evidence=(
             Evidence("update.ratio", largest, limit, "ratio"),
             Evidence("grad.cosine", cosine, SAME_WAY, "cos"),
             Evidence("grad.snr", signal, CLEAR_SIGNAL, "ratio"),
+            Evidence("weight.movement", moved, STILL, "ratio"),
             Evidence("loss.value", fall, SLOW, "of baseline/100 steps"),
         ),
         exclusions=as_pairs(exclusions),
@@ -96,6 +103,12 @@ def _updates(run: Recording) -> dict[int, float]:
         for s, u in recent_medians(run, "update.ratio").items()
         if s in run.sites and len(run.sites[s].meta.get("shape") or ()) > 1
     }
+
+
+def _moved(run: Recording) -> float:
+    """How far the liveliest matrix has come from where it began."""
+    moved = recent_medians(run, "weight.movement")
+    return max((moved[s] for s in _updates(run) if s in moved), default=float("nan"))
 
 
 def _one_batch(run: Recording) -> bool:
