@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from gradoctor.errors import UnknownRuleError
 from gradoctor.knowledge.baselines import BASELINES
 from gradoctor.knowledge.causes import OUTCOMES, leads_to, prior
@@ -88,7 +90,8 @@ def _judge(run: Recording, code: str, rule: Rule) -> list[Finding] | Skipped:
     if missing:
         return Skipped(code, f"missing:{', '.join(missing)}")
     try:
-        return [replace(f, code=code, name=rule.name) for f in rule.judge(run)]
+        with np.errstate(all="ignore"):  # what is not finite is data here, not a mistake
+            return [replace(f, code=code, name=rule.name) for f in rule.judge(run)]
     except UndecidedError as undecided:
         return Skipped(code, undecided.why)
     except Exception as fault:  # a broken rule must not take the other rules' verdicts with it
@@ -108,7 +111,9 @@ def digest(run: Recording, found: Iterable[Finding]) -> tuple[Finding, ...]:
         replace(
             f,
             root=i in roots,
-            explained_by=_codes(findings[j] for j in causes[i]),
+            explained_by=_codes(
+                findings[j] for j in sorted(causes[i], key=lambda j: (j not in roots, j))
+            ),
             explains=_codes(findings[j] for j in range(len(findings)) if i in causes[j]),
         )
         for i, f in enumerate(findings)
@@ -142,8 +147,8 @@ def _explains(run: Recording, cause: Finding, symptom: Finding) -> bool:
     """One finding explains another: by the graph, by time, by place, and by its own gravity."""
     if cause.code == symptom.code or not leads_to(cause.code, symptom.code):
         return False
-    if leads_to(symptom.code, cause.code) and prior(symptom.code) < prior(cause.code):
-        return False  # each may cause the other: the likelier one does
+    if leads_to(symptom.code, cause.code) and _begins_before(symptom, cause):
+        return False  # each may cause the other: the one that came first does
     if cause.level < Level.SUSPECT or cause.level < min(symptom.level, Level.SICK):
         return False  # what is not ill itself explains nothing graver
     if not _same_model(run, cause, symptom):
@@ -151,6 +156,10 @@ def _explains(run: Recording, cause: Finding, symptom: Finding) -> bool:
     if cause.first_step <= symptom.first_step or _proven(cause):
         return True
     return looks_between(run, symptom.first_step, cause.first_step) <= TOLERANCE
+
+
+def _begins_before(one: Finding, other: Finding) -> bool:
+    return (one.first_step, prior(one.code)) < (other.first_step, prior(other.code))
 
 
 def _same_model(run: Recording, cause: Finding, symptom: Finding) -> bool:

@@ -17,7 +17,7 @@ from gradoctor.rules.evidence import (
     window,
 )
 from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, too_early
-from gradoctor.rules.evidence.harm import constant_output
+from gradoctor.rules.evidence.harm import constant_output, settled
 from gradoctor.rules.evidence.loss import level
 
 CONSTANT = 1e-2
@@ -43,7 +43,7 @@ def constant_output_collapse(run: Recording) -> Iterator[Finding]:
     if not past.mechanism and not outcome.found:
         return
     exclusions: tuple[Exclusion, ...] = (too_early(run, final=is_final(run)), adversarial(run))
-    grading = grade(persists=past.holds or outcome.found, harm=outcome.found, exclusions=exclusions)
+    grading = grade(persists=settled(run), harm=outcome.found, exclusions=exclusions)
     if grading == Level.NOTE:
         return
     value = past.value if past.mechanism else float(window(run, series).values[-1])

@@ -9,6 +9,7 @@ from gradoctor.records import Evidence, Finding, Site
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import as_pairs, grade, persistence, recent_medians, stuck
 from gradoctor.rules.evidence.exclusions import Exclusion, fine_tuning
+from gradoctor.rules.evidence.harm import settled
 
 SAME = 1e-2
 
@@ -34,7 +35,11 @@ def rank_collapse(run: Recording) -> Iterator[Finding]:
             continue
         exclusions: tuple[Exclusion, ...] = (fine_tuning(run),)
         yield Finding(
-            level=grade(persists=past.holds, harm=stuck(run).found, exclusions=exclusions),
+            level=grade(
+                persists=past.holds and settled(run),
+                harm=stuck(run).found,
+                exclusions=exclusions,
+            ),
             sites=tuple(s.id for s in collapsed),
             first_step=past.first,
             last_step=past.last,

@@ -25,13 +25,15 @@ def not_shuffled(run: Recording) -> Iterator[Finding]:
     Mechanism: below 70 % of the expected entropy over at least 20 batches. Sick when the loader is
     known to read in order, or no loader is used at all and the classes come in long runs; a sampler
     of the user's own may be meant (balanced, bucketed, time series): then suspect. A loader in
-    order whose batches look random is noted.
+    order whose batches look random is noted. Labels of tokens and pixels are not judged.
 
     Values: entropy, expected, share, sampler, batch_size
     """
     site = leading_function(run)
     if site is None:
         raise UndecidedError("no-labels")
+    if _structured(run, site):
+        raise UndecidedError("structured-labels")
     seen = run.series("label.entropy", site.id)
     hoped = run.series("label.expected_entropy", site.id)
     if len(seen) != len(hoped) or len(seen) < BATCHES:
@@ -47,6 +49,19 @@ def not_shuffled(run: Recording) -> Iterator[Finding]:
         return
     level = Level.SUSPECT if custom or (loader is None and share > 0.5) else Level.SICK
     yield _finding(run, level, site, exclusions)
+
+
+def _structured(run: Recording, site: Site) -> bool:
+    """Labels of tokens or pixels: neighbours resemble each other, in whatever order they come."""
+    rows = {int(shape[0]) for s in run.of_kind("input") if (shape := s.meta.get("shape"))}
+    for fact in run.facts_of("loss_call", site.id):
+        shape = fact.data.get("target_shape") or ()
+        classes_last = fact.data.get("one_hot") or fact.data.get("multi_label")
+        if len(shape) > (2 if classes_last else 1):
+            return True
+        if shape and rows and int(shape[0]) > max(rows):  # flattened sequences
+            return True
+    return False
 
 
 def _share(seen: Floats, hoped: Floats) -> tuple[float, float]:

@@ -23,9 +23,9 @@ class UndecidedError(Exception):
 def grade(*, persists: bool, harm: bool | None, exclusions: Iterable[Exclusion] = ()) -> Level:
     """The level of a disease whose mechanism was seen.
 
-    Without harm a mechanism is worth a note, however long it lasts. With harm and persistence it is
-    sick; with only one of the two (harm that could not be tested counts as half) it is suspect. Each
-    benign context that was found takes one level off.
+    Without harm a mechanism is worth a note, however long it lasts. With harm and persistence it
+    is sick; with only one of the two (harm that could not be tested counts as half) it is suspect.
+    Each benign context that was found takes one level off.
     """
     if persists and harm:
         level = Level.SICK

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradoctor.recording import Recording
+from gradoctor.recording import Recording, Series
 from gradoctor.rules.evidence.exclusions import adversarial, too_early
 from gradoctor.rules.evidence.loss import Level, leading_loss, level, loss_values
+from gradoctor.rules.evidence.persistence import recovers, window
 from gradoctor.rules.evidence.robust import bootstrap_difference, ema, median
 from gradoctor.rules.evidence.timing import is_final, learning_rate, start_step
 from gradoctor.rules.evidence.windows import recent_medians
@@ -101,6 +102,24 @@ def _stuck(run: Recording) -> Harm:
     better = np.flatnonzero(known.ratio > max(tolerance, 0.03))
     since = int(known.steps[int(better[-1]) + 1]) if found and len(better) else 0
     return Harm("H2", bool(found), since, at, "stuck")
+
+
+def settled(run: Recording) -> bool:
+    """Stuck for good, as far as can be seen: 200 steps or more, and the output is not stirring.
+
+    For rules whose own mechanism is the constant output: it is no second witness to H2, and a
+    shallow net of PyTorch's default weights shows both for its first hundred steps.
+    """
+    known = level(run)
+    if known is None or not stuck(run).found or too_early(run, final=False).found:
+        return False
+    return not recovers(_log_dependence(run, known), float(-np.log2(1e-2)))
+
+
+def _log_dependence(run: Recording, known: Level) -> Series:
+    """log2 of how far the prediction depends on the sample, negated: large is ill."""
+    ratio = window(run, run.series("prediction.centred_ratio", known.site.id))
+    return Series(ratio.steps, -np.log2(np.maximum(ratio.values, 1e-12)))
 
 
 def constant_output(run: Recording, known: Level) -> bool | None:

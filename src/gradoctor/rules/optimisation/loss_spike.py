@@ -11,7 +11,7 @@ from gradoctor.recording import Recording, Series
 from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import UndecidedError, as_pairs, is_final, start_step
-from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, converged
+from gradoctor.rules.evidence.exclusions import Exclusion, adversarial
 from gradoctor.rules.evidence.loss import leading_loss, level, loss_values
 from gradoctor.rules.evidence.robust import Array
 
@@ -19,6 +19,7 @@ JUMP = 8.0  # MADs
 WINDOW = 200
 LENGTH = 5  # steps: one hard batch is over in one, a spike of the weights is not
 MANY = 3  # per thousand steps
+ENOUGH = 50  # steps without coming back
 
 
 class Spike(NamedTuple):
@@ -49,8 +50,9 @@ def loss_spike(run: Recording) -> Iterator[Finding]:
         return
     site = leading_loss(run)
     rate = 1000.0 * len(spikes) / max(1000, len(losses))
-    lasting = not spikes[-1].recovered
-    exclusions: tuple[Exclusion, ...] = (adversarial(run), converged(run))
+    # one that the run ended on may have passed
+    lasting = not spikes[-1].recovered and int(losses.steps[-1]) - spikes[-1].first >= ENOUGH
+    exclusions: tuple[Exclusion, ...] = (adversarial(run),)
     level_ = Level.NOTE
     if rate >= MANY or lasting:
         level_ = Level.SICK if lasting and is_final(run) else Level.SUSPECT

@@ -14,7 +14,7 @@ from gradoctor.rules.evidence.exclusions import (
     too_early,
     warming_up,
 )
-from gradoctor.rules.evidence.harm import constant_output
+from gradoctor.rules.evidence.harm import constant_output, settled
 from gradoctor.rules.evidence.loss import level
 
 AT = 0.03
@@ -42,7 +42,7 @@ def stuck_at_baseline(run: Recording) -> Iterator[Finding]:
         return
     exclusions: tuple[Exclusion, ...] = (warming_up(run),)
     witnessed = constant_output(run, known) is True
-    sure = witnessed and not any(e.found for e in exclusions)
+    sure = witnessed and settled(run) and not any(e.found for e in exclusions)
     yield Finding(
         level=Level.SICK if sure else Level.SUSPECT,
         sites=(known.site.id,),

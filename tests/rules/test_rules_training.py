@@ -1,0 +1,356 @@
+"""Initialisation, optimisation, data and outcome."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from builders import INPUT, LOSS, LOSSFN, OPTIMIZER, RUN, Net
+from gradoctor.records import Fact, Finding, Level, Site
+from gradoctor.rules.data.input_unnormalised import input_unnormalised
+from gradoctor.rules.data.not_shuffled import not_shuffled
+from gradoctor.rules.evidence import UndecidedError
+from gradoctor.rules.initialisation.init_gain_too_large import init_gain_too_large
+from gradoctor.rules.initialisation.init_gain_too_small import init_gain_too_small
+from gradoctor.rules.initialisation.initial_loss_mismatch import initial_loss_mismatch
+from gradoctor.rules.optimisation.loss_spike import loss_spike
+from gradoctor.rules.optimisation.lr_too_high_divergence import lr_too_high_divergence
+from gradoctor.rules.optimisation.lr_too_low import lr_too_low
+from gradoctor.rules.outcome.loss_plateau import loss_plateau
+from gradoctor.rules.outcome.stuck_at_baseline import stuck_at_baseline
+
+BASE = math.log(10)
+
+
+def one(rule, net: Net) -> Finding | None:
+    found = list(rule.judge(net.build()))
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def forward_slope(net: Net, bits: float) -> Net:
+    for i, layer in enumerate(net.layers):
+        net.set("act.rms", layer, 2.0 ** (bits * i))
+    return net
+
+
+class TestInitialisation:
+    def test_small_both_ways_and_stuck(self):
+        net = forward_slope(Net(6).gradient_slope(4.3).stuck(), -4.3)
+        found = one(init_gain_too_small, net)
+        assert found is not None
+        assert found.level == Level.SICK
+        assert found.values["backward_bits"] == pytest.approx(-4.3, abs=0.05)
+
+    def test_small_backwards_only_is_silent(self):
+        assert one(init_gain_too_small, Net(20).gradient_slope(1.3).stuck()) is None
+
+    def test_small_but_learning_is_a_note(self):
+        found = one(init_gain_too_small, forward_slope(Net(12).gradient_slope(1.5), -1.5))
+        assert found is not None
+        assert found.level == Level.NOTE
+
+    def test_large_and_never_near_the_baseline(self):
+        net = forward_slope(Net(20), 0.9).loss(lambda t: 1e6 / (t + 1))
+        found = one(init_gain_too_large, net)
+        assert found is not None
+        assert found.level == Level.SICK
+        assert found.values["kind"] == "growth"
+
+    def test_every_tanh_saturated_at_the_start_and_ever_since(self):
+        net = Net(6, activation="tanh").loss(lambda t: 10.6 - t / 60)
+        for site in net.activations:
+            net.set("act.saturated_fraction", site, 0.8)
+        found = one(init_gain_too_large, net)
+        assert found is not None
+        assert found.level == Level.SICK
+        assert found.values["kind"] == "saturation"
+
+    def test_saturation_by_unscaled_inputs_is_another_disease(self):
+        net = Net(6, activation="tanh").stuck()
+        for site in net.activations:
+            net.set("act.saturated_fraction", site, 0.8)
+        net.set("input.feature_mean", INPUT, 128.0)
+        found = one(init_gain_too_large, net)
+        assert found is not None
+        assert found.level < Level.SICK
+
+    def test_a_residual_stream_grows_gently(self):
+        net = Net(20)
+        for i, layer in enumerate(net.layers):
+            net.set("act.rms", layer, math.sqrt(1 + i))
+        assert one(init_gain_too_large, net) is None
+
+
+class TestInitialLoss:
+    @pytest.mark.parametrize(
+        ("first", "level"), [(1.2, None), (2.0, Level.NOTE), (2.96, Level.NOTE), (0.1, Level.NOTE)]
+    )
+    def test_levels(self, first, level):
+        net = Net().loss(lambda t: BASE * (0.1 + (first - 0.1) * math.exp(-t / 20)))
+        found = one(initial_loss_mismatch, net)
+        assert (found.level if found else None) == level
+
+    def test_far_and_slow_is_suspect(self):
+        found = one(initial_loss_mismatch, Net().loss(lambda t: BASE * (6 - t / 70)))
+        assert found is not None
+        assert found.level == Level.SUSPECT
+
+    def test_one_class_in_the_first_batch_does_not_matter(self):
+        net = Net()
+        net.set("lossfn.baseline", LOSSFN, lambda t: 0.3 if t < 2 else BASE)
+        assert one(initial_loss_mismatch, net) is None
+
+
+class TestHighRate:
+    def burst(self, net: Net, until: int) -> Net:
+        for weight in net.weights:
+            net.set("update.ratio", weight, lambda t: 0.8 if t < until else 1e-3)
+        return net
+
+    def test_divergence_to_nan(self):
+        net = self.burst(Net(steps=30), 30)
+        net.each_step("loss.value", LOSS, lambda t: 2.3 * 4.0**t if t < 20 else math.nan)
+        net.each_step("loss.nonfinite", LOSS, lambda t: float(t >= 20))
+        found = one(lr_too_high_divergence, net)
+        assert found is not None
+        assert found.level == Level.SICK
+        assert found.values["kind"] == "non-finite"
+        assert found.sites[0] == OPTIMIZER
+
+    def test_growth_past_the_baseline(self):
+        net = self.burst(Net(), 300).loss(lambda t: 2.0 + t / 30)
+        found = one(lr_too_high_divergence, net)
+        assert found is not None
+        assert found.values["kind"] == "grown"
+
+    def test_a_burst_that_killed_the_network(self):
+        net = self.burst(Net().stuck(), 3)
+        for site in net.activations:
+            net.set("act.dead_fraction", site, lambda t: math.nan if t < 20 else 0.95)
+        found = one(lr_too_high_divergence, net)
+        assert found is not None
+        assert found.level == Level.SICK
+        assert found.values["kind"] == "killed"
+        assert found.first_step == 0
+
+    def test_a_burst_that_is_got_over_is_silent(self):
+        assert one(lr_too_high_divergence, self.burst(Net(), 3)) is None
+
+    def test_divergence_without_large_updates_is_not_the_rates_doing(self):
+        net = Net(steps=30)
+        net.each_step("loss.nonfinite", LOSS, lambda t: float(t >= 20))
+        assert one(lr_too_high_divergence, net) is None
+
+    def test_zero_initialised_weights_have_no_relative_update(self):
+        net = Net().stuck()
+        for site in net.activations:
+            net.set("act.dead_fraction", site, 0.95)
+        for weight in net.weights[:4]:
+            net.set("update.ratio", weight, 0.9)
+            net.facts = [f for f in net.facts if f.site != weight]
+            net.facts.append(Fact("init", weight, data={"zero": True}))
+        assert one(lr_too_high_divergence, net) is None
+
+    def test_two_players_losses_may_grow(self):
+        net = self.burst(Net(), 300).loss(lambda t: 2.0 + t / 30)
+        other = len(net.sites)
+        net.sites.append(Site(other, "loss", "generator", meta={"optimizers": [99]}))
+        net.each_step("loss.value", other, 1.0)
+        assert one(lr_too_high_divergence, net) is None
+
+
+class TestLowRate:
+    def slow(self, net: Net) -> Net:
+        net.loss(lambda t: BASE * (1 - t * 1e-6), spread=1e-4)
+        net.set("grad.snr", RUN, 6.0).set("grad.cosine", RUN, 0.66)
+        for weight in net.weights:
+            net.set("update.ratio", weight, 3e-6)
+            net.set("weight.movement", weight, lambda t: 3e-6 * t)
+        return net
+
+    def test_clear_signal_and_tiny_updates(self):
+        found = one(lr_too_low, self.slow(Net()))
+        assert found is not None
+        assert found.level == Level.SICK
+
+    def test_warm_up_tail_and_fine_tuning_are_no_disease(self):
+        warm = self.slow(Net())
+        warm.each_step("lr", OPTIMIZER, lambda t: 1e-6 * (t + 1))
+        with pytest.raises(UndecidedError):  # the run is all warm-up
+            one(lr_too_low, warm)
+        tail = self.slow(Net())
+        tail.each_step("lr", OPTIMIZER, lambda t: 1.0 if t < 10 else 1e-6)
+        tuning = self.slow(Net()).loss(lambda t: 0.2 * BASE)
+        for net in (tail, tuning):
+            found = one(lr_too_low, net)
+            assert found is None or found.level == Level.NOTE
+
+    def test_healthy_is_silent(self):
+        assert one(lr_too_low, Net()) is None
+
+    def test_short_runs_are_undecided(self):
+        with pytest.raises(UndecidedError, match="too-short"):
+            one(lr_too_low, Net(steps=60))
+
+
+class TestSpikes:
+    def spiky(self, steps: int, at: tuple[int, ...], *, lasting: bool = False) -> Net:
+        draw = np.random.default_rng(0)
+
+        def loss(t: int) -> float:
+            up = any(s <= t < s + 12 for s in at) or (lasting and at and t >= at[-1])
+            return 0.8 + 1.5 * math.exp(-t / 50) + (2.0 if up else 0) + 0.02 * draw.normal()
+
+        return Net(steps=steps).loss(loss)
+
+    def test_one_that_passes_is_a_note(self):
+        found = one(loss_spike, self.spiky(600, (300,)))
+        assert found is not None
+        assert found.level == Level.NOTE
+        assert found.values["recovered"]
+        assert 295 <= found.first_step <= 300
+
+    def test_many_are_suspect(self):
+        found = one(loss_spike, self.spiky(1000, (250, 400, 600, 800)))
+        assert found is not None
+        assert found.level == Level.SUSPECT
+        assert found.values["count"] == 4
+
+    def test_one_that_lasts_is_sick(self):
+        found = one(loss_spike, self.spiky(600, (500,), lasting=True))
+        assert found is not None
+        assert found.level == Level.SICK
+
+    def test_one_that_the_run_ends_on_is_no_verdict(self):
+        found = one(loss_spike, self.spiky(600, (580,), lasting=True))
+        assert found is not None
+        assert found.level == Level.NOTE
+
+    def test_single_hard_batches_are_no_spikes(self):
+        draw = np.random.default_rng(1)
+        net = Net(steps=800).loss(lambda t: 1.0 + (5.0 if draw.random() < 0.03 else 0.0))
+        assert one(loss_spike, net) is None
+
+    def test_noise_at_a_loss_of_zero_is_silent(self):
+        draw = np.random.default_rng(2)
+        net = Net(steps=800).loss(lambda t: 2.3 * math.exp(-t / 20) + 1e-4 * draw.exponential())
+        assert one(loss_spike, net) is None
+
+
+class TestOutcome:
+    def test_stuck(self):
+        found = one(stuck_at_baseline, Net().stuck())
+        assert found is not None
+        assert found.level == Level.SICK
+        assert found.values["r"] == pytest.approx(0, abs=0.03)
+
+    def test_without_the_witness_it_is_suspect(self):
+        net = Net().stuck()
+        del net.rows["prediction.centred_ratio"]
+        found = one(stuck_at_baseline, net)
+        assert found is not None
+        assert found.level == Level.SUSPECT
+
+    def test_noisy_labels_are_not_a_constant_output(self):
+        net = Net().stuck().set("prediction.centred_ratio", LOSSFN, 0.3)
+        net.set("lossfn.kl", LOSSFN, 0.1)
+        assert one(stuck_at_baseline, net) is None
+
+    def test_regression_is_judged_by_the_targets_spread(self):
+        net = Net().stuck().change(LOSSFN, function="mse_loss")
+        net.set("prediction.rms", LOSSFN, 1e-3).set("target.std", LOSSFN, 1.0)
+        net.set("prediction.centred_ratio", LOSSFN, 0.5)
+        assert one(stuck_at_baseline, net) is not None
+
+    def test_too_early_and_several_losses_are_undecided(self):
+        with pytest.raises(UndecidedError, match="too-short"):
+            one(stuck_at_baseline, Net(steps=80).stuck())
+        net = Net().stuck()
+        net.sites.append(Site(len(net.sites), "loss", "other", meta={"optimizers": [77]}))
+        net.each_step("loss.value", len(net.sites) - 1, 1.0)
+        with pytest.raises(UndecidedError, match="several-losses"):
+            one(stuck_at_baseline, net)
+
+    def test_plateau_high_up_is_suspect_and_low_down_a_note(self):
+        high = one(loss_plateau, Net(steps=1200).loss(lambda t: 0.85 * BASE, spread=0.01))
+        low = one(loss_plateau, Net(steps=1200).loss(lambda t: 0.6 * BASE, spread=0.01))
+        assert high is not None
+        assert high.level == Level.SUSPECT
+        assert low is not None
+        assert low.level == Level.NOTE
+
+    def test_converged_or_falling_is_no_plateau(self):
+        done = Net(steps=1200).loss(lambda t: 0.01, spread=0.1)
+        assert one(loss_plateau, done) is None
+        assert one(loss_plateau, Net(steps=1200).loss(lambda t: 2.2 - t / 2000)) is None
+
+
+class TestInputs:
+    def unscaled(self, net: Net) -> Net:
+        net.set("input.feature_mean", INPUT, 128.0).set("input.feature_std", INPUT, 90.0)
+        net.set("act.rms", net.layers[0], 80.0)
+        return net
+
+    def test_unscaled_and_stuck(self):
+        found = one(input_unnormalised, self.unscaled(Net().stuck()))
+        assert found is not None
+        assert found.level == Level.SICK
+        assert found.values["first"] == "layers.0"
+
+    def test_unscaled_and_learning_is_a_note(self):
+        found = one(input_unnormalised, self.unscaled(Net()))
+        assert found is not None
+        assert found.level == Level.NOTE
+
+    def test_stuck_for_another_reason_is_a_note(self):
+        net = Net().stuck().set("input.feature_mean", INPUT, 12.0)
+        found = one(input_unnormalised, net)
+        assert found is not None
+        assert found.level == Level.NOTE
+
+    @pytest.mark.parametrize("meta", [{"first_role": "norm"}, {"kind": "ids"}])
+    def test_norm_first_or_ids(self, meta):
+        assert one(input_unnormalised, self.unscaled(Net().stuck()).change(INPUT, **meta)) is None
+
+    def test_few_samples_prove_nothing(self):
+        net = self.unscaled(Net().stuck()).set("input.samples", INPUT, 32.0)
+        assert one(input_unnormalised, net) is None
+
+
+class TestOrder:
+    def loader(self, net: Net, sampler: str) -> Net:
+        data = {"sampler": sampler, "shuffle": False, "batch_size": 64, "batches": 300}
+        net.facts.append(Fact("loader", None, "", "train.py", 7, data=data))
+        return net
+
+    def test_sorted_labels(self):
+        net = self.loader(Net(), "SequentialSampler").set("label.entropy", LOSSFN, 0.07, spread=0.3)
+        found = one(not_shuffled, net)
+        assert found is not None
+        assert found.level == Level.SICK
+        assert found.line == 7
+
+    def test_in_order_but_random_is_a_note(self):
+        found = one(not_shuffled, self.loader(Net(), "SequentialSampler"))
+        assert found is not None
+        assert found.level == Level.NOTE
+
+    def test_a_sampler_of_ones_own_is_suspect(self):
+        net = self.loader(Net(), "ClassBalanced").set("label.entropy", LOSSFN, 0.7, spread=0.05)
+        found = one(not_shuffled, net)
+        assert found is not None
+        assert found.level == Level.SUSPECT
+
+    @pytest.mark.parametrize("shape", [[64, 28, 28], [2048]])
+    def test_labels_of_pixels_and_tokens_are_not_judged(self, shape):
+        net = self.loader(Net(), "RandomSampler").set("label.entropy", LOSSFN, 0.7, spread=0.05)
+        net.change(INPUT, shape=[64, 32])
+        net.facts.append(Fact("loss_call", LOSSFN, data={"target_shape": shape}))
+        with pytest.raises(UndecidedError, match="structured"):
+            one(not_shuffled, net)
+
+    def test_shuffled_is_silent(self):
+        assert one(not_shuffled, self.loader(Net(), "RandomSampler")) is None
