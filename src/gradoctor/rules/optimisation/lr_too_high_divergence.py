@@ -55,7 +55,6 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
     losses = loss_values(run).values
     lr = learning_rate(run).values
     exclusions: tuple[Exclusion, ...] = (adversarial(run),)
-    last = int(run.steps) - 1
     yield Finding(
         level=grade(
             persists=True,
@@ -64,7 +63,7 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
         ),
         sites=_worst(run, onset),
         first_step=onset,
-        last_step=max(onset, last),
+        last_step=max(onset, run.steps - 1),
         values={
             "update_ratio": float(bursts.values[min(at, len(bursts) - 1)]),
             "share": 0.5,

@@ -60,15 +60,7 @@ def lr_too_low(run: Recording) -> Iterator[Finding]:
     if not (0 < largest < limit and (agree or 0 < moved < STILL)):
         return
     fall, certain = _fall(run)
-    exclusions: tuple[Exclusion, ...] = (
-        warming_up(run),
-        schedule_tail(run),
-        fine_tuning(run),
-        converged(run),
-        adversarial(run),
-        Exclusion("updates-lost", _lost(run)),
-        Exclusion("vanishing", _uneven(run)),
-    )
+    exclusions = _benign(run)
     lr = learning_rate(run).values
     level_ = grade(persists=True, harm=fall < SLOW and certain, exclusions=exclusions)
     yield Finding(
@@ -93,6 +85,18 @@ def lr_too_low(run: Recording) -> Iterator[Finding]:
             Evidence("loss.value", fall, SLOW, "of baseline/100 steps"),
         ),
         exclusions=as_pairs(exclusions),
+    )
+
+
+def _benign(run: Recording) -> tuple[Exclusion, ...]:
+    return (
+        warming_up(run),
+        schedule_tail(run),
+        fine_tuning(run),
+        converged(run),
+        adversarial(run),
+        Exclusion("updates-lost", _lost(run)),
+        Exclusion("vanishing", _uneven(run)),
     )
 
 
