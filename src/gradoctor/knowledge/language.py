@@ -54,14 +54,6 @@ class Translator:
         """The message for a number of things; ``{n}`` is the number."""
         return fill(self._catalogue.ngettext(one, many, n), {"n": n, **values})
 
-    def known(self, message: str) -> str:
-        """A message made elsewhere, as ``"head: details"`` too, whose head may be catalogued."""
-        said = self(message)
-        head, colon, details = message.partition(": ")
-        if said == message and colon and self(head) != head:
-            return self("{head}: {details}", head=self(head), details=details)
-        return said
-
 
 def translate(message: str, lang: str | None = None, /, **values: Any) -> str:
     """One message in a language; English when it has no translation."""

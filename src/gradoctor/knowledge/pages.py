@@ -103,13 +103,13 @@ def parse(text: str, lang: str = "en") -> Page:
         code=code,
         name=name.strip(),
         title=" ".join(rest.split()),
-        summary=_one_line(found.get("summary", "")),
+        summary=one_line(found.get("summary", "")),
         sections={key: found[key] for key in SECTIONS if key in found},
         lang=lang,
     )
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Lines joined: with a space between Latin letters, with nothing inside Chinese text."""
     joined = re.sub(r"(?<=[⺀-￯])\s*\n\s*(?=[⺀-￯])", "", text)
     return " ".join(joined.split())
