@@ -138,6 +138,7 @@ REASON_WORDS = {
     "no-baseline": N_("no loss with a known baseline"),
     "no-labels": N_("no labels seen"),
     "several-losses": N_("several losses"),
+    "structured-labels": N_("labels are no plain classes"),
     "sum-reduction": N_("the loss is a sum"),
     "too-short": N_("run too short"),
 }
