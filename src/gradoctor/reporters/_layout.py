@@ -21,7 +21,7 @@ STYLES = {
     "healthy": "bold green",
     "place": "bold",
     "name": "bold",
-    "label": "blue",
+    "label": "bold blue",
     "code": "cyan",
     "strong": "bold",
     "bar": "magenta",
@@ -176,12 +176,18 @@ def _text(line: Iterable[Span]) -> str:
 
 
 def _trim(line: Line) -> Line:
-    line = list(line)
-    while line and not line[-1][0].rstrip(" "):
-        line.pop()
-    if line:
-        line[-1] = (line[-1][0].rstrip(" "), line[-1][1])
-    return line
+    """The line without spaces at its end, neighbours of one style joined."""
+    joined: Line = []
+    for text, style in line:
+        if joined and joined[-1][1] == style:
+            joined[-1] = (joined[-1][0] + text, style)
+        else:
+            joined.append((text, style))
+    while joined and not joined[-1][0].rstrip(" "):
+        joined.pop()
+    if joined:
+        joined[-1] = (joined[-1][0].rstrip(" "), joined[-1][1])
+    return joined
 
 
 def paint(lines: Iterable[Line], *, color: bool) -> str:
