@@ -48,6 +48,8 @@ class Page:
         lang: the language it is written in; ``en`` when a translation was asked for in vain.
         title: one line, what the user reads in a list.
         summary: one or two sentences with ``{placeholders}`` for a finding's values.
+        variants: summaries that replace it for a finding with that value of ``kind``; in the file
+            they stand below the summary, each under ``### kind``.
         sections: markdown by the keys of ``SECTIONS``, in that order.
     """
 
@@ -57,10 +59,11 @@ class Page:
     summary: str
     sections: Mapping[str, str] = field(default_factory=dict)
     lang: str = "en"
+    variants: Mapping[str, str] = field(default_factory=dict)
 
     def tell(self, values: Mapping[str, Any]) -> str:
         """The summary for one finding, in one line; an unknown value reads ``?``."""
-        return fill(self.summary, values)
+        return fill(self.variants.get(str(values.get("kind")), self.summary), values)
 
 
 @lru_cache(maxsize=256)
@@ -99,14 +102,23 @@ def parse(text: str, lang: str = "en") -> Page:
     for part in parts:
         heading, _, body = part.partition("\n")
         found[keys.get(heading.strip(), heading.strip())] = body.strip()
+    summary, variants = _summaries(found.get("summary", ""))
     return Page(
         code=code,
         name=name.strip(),
         title=" ".join(rest.split()),
-        summary=one_line(found.get("summary", "")),
+        summary=summary,
         sections={key: found[key] for key in SECTIONS if key in found},
         lang=lang,
+        variants=variants,
     )
+
+
+def _summaries(body: str) -> tuple[str, dict[str, str]]:
+    """The summary that serves any finding, and those for a ``kind`` of finding."""
+    summary, *parts = re.split(r"^### +", body, flags=re.MULTILINE)
+    split = (part.partition("\n") for part in parts)
+    return one_line(summary), {kind.strip(): one_line(text) for kind, _, text in split}
 
 
 def one_line(text: str) -> str:

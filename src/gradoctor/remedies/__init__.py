@@ -7,47 +7,35 @@ language, are ``texts/<lang>.md`` with a section ``## name`` each.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
 from gradoctor.knowledge.language import normalise
+from gradoctor.remedies._remedy import Remedy
+from gradoctor.remedies.architecture import ARCHITECTURE
+from gradoctor.remedies.data import DATA
+from gradoctor.remedies.initialisation import INITIALISATION
+from gradoctor.remedies.losses import LOSSES
+from gradoctor.remedies.numerics import NUMERICS
+from gradoctor.remedies.optimisation import OPTIMISATION
+from gradoctor.remedies.wiring import WIRING
 
 __all__ = ["REMEDIES", "Remedy", "remedies_for", "text"]
 
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """A cure.
-
-    Attributes:
-        name: imperative, snake_case: ``clip_gradients``.
-        treats: codes it treats; a rank may follow, ``"GD101:2"``, where the order of the ledger
-            is not the order of preference for that code (no rank counts as 0, the first choice).
-        code: what the user types, exact PyTorch; may have several lines.
-    """
-
-    name: str
-    treats: tuple[str, ...]
-    code: str
-
-    def rank(self, code: str) -> int | None:
-        """Its place among the cures of a code (lower is better), or None when it treats it not."""
-        for treated in self.treats:
-            at, _, rank = treated.partition(":")
-            if at == code:
-                return int(rank or 0)
-        return None
-
-
-_TABLE: tuple[Remedy, ...] = ()
-
-REMEDIES: dict[str, Remedy] = {r.name: r for r in _TABLE}
+REMEDIES: tuple[Remedy, ...] = (
+    *INITIALISATION,
+    *ARCHITECTURE,
+    *OPTIMISATION,
+    *LOSSES,
+    *DATA,
+    *NUMERICS,
+    *WIRING,
+)
 
 
 def remedies_for(code: str) -> tuple[Remedy, ...]:
     """The remedies that treat a code, the best first."""
-    ranked = [(rank, r) for r in REMEDIES.values() if (rank := r.rank(code)) is not None]
+    ranked = [(rank, r) for r in REMEDIES if (rank := r.rank(code)) is not None]
     return tuple(remedy for _, remedy in sorted(ranked, key=lambda pair: pair[0]))
 
 

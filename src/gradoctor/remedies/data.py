@@ -1,0 +1,89 @@
+"""Remedies for the data and the order in which they come."""
+
+from __future__ import annotations
+
+from gradoctor.remedies._remedy import Remedy, remedy
+
+DATA: tuple[Remedy, ...] = (
+    remedy(
+        "standardise_inputs",
+        "202:1 601:1",
+        """
+        mean, std = train_inputs.mean(0), train_inputs.std(0)
+        inputs = (inputs - mean) / (std + 1e-8)  # the same mean and std at evaluation
+        """,
+    ),
+    remedy(
+        "compress_heavy_tails",
+        "601:2",
+        "inputs = inputs.sign() * torch.log1p(inputs.abs())",
+    ),
+    remedy(
+        "begin_with_batch_norm",
+        "601:3",
+        "model = nn.Sequential(nn.BatchNorm1d(inputs.shape[1]), model)",
+    ),
+    remedy(
+        "find_nonfinite_samples",
+        "602:1",
+        """
+        for number, (inputs, targets) in enumerate(loader):
+            bad = ~inputs.isfinite().flatten(1).all(dim=1)
+            if bad.any():
+                print(number, bad.nonzero().flatten().tolist())
+        """,
+    ),
+    remedy(
+        "mark_missing_values",
+        "602:2",
+        """
+        missing = inputs.isnan()
+        inputs = torch.cat([inputs.nan_to_num(0.0), missing.float()], dim=1)
+        """,
+    ),
+    remedy(
+        "shuffle_training_data",
+        "603:1",
+        "loader = torch.utils.data.DataLoader(dataset, batch_size=64, shuffle=True)",
+    ),
+    remedy(
+        "shuffle_tensors_each_epoch",
+        "603:2",
+        """
+        for epoch in range(epochs):
+            order = torch.randperm(len(train_inputs))
+            for rows in order.split(64):
+                inputs, targets = train_inputs[rows], train_labels[rows]
+        """,
+    ),
+    remedy(
+        "set_sampler_epoch",
+        "603:3",
+        """
+        for epoch in range(epochs):
+            sampler.set_epoch(epoch)  # torch.utils.data.DistributedSampler
+        """,
+    ),
+    remedy(
+        "iterate_the_loader",
+        "608:1",
+        """
+        for inputs, targets in loader:  # not next(iter(loader)) in the loop
+            optimizer.zero_grad()
+            loss_fn(model(inputs), targets).backward()
+            optimizer.step()
+        """,
+    ),
+    remedy(
+        "seed_workers",
+        "608:2",
+        """
+        def seed_worker(worker_id):
+            numpy.random.seed(torch.initial_seed() % 2**32)
+
+        loader = torch.utils.data.DataLoader(
+            dataset, batch_size=64, shuffle=True, worker_init_fn=seed_worker
+        )
+        """,
+    ),
+)

@@ -1,0 +1,86 @@
+"""Remedies for the loss function and what goes into it."""
+
+from __future__ import annotations
+
+from gradoctor.remedies._remedy import Remedy, remedy
+
+LOSSES: tuple[Remedy, ...] = (
+    remedy(
+        "remove_softmax_before_cross_entropy",
+        "501:1",
+        """
+        logits = model(inputs)  # the model ends with nn.Linear, without softmax
+        loss = F.cross_entropy(logits, targets)
+        """,
+    ),
+    remedy(
+        "take_softmax_for_prediction_only",
+        "501:2",
+        """
+        with torch.no_grad():
+            probabilities = model(inputs).softmax(dim=-1)
+        """,
+    ),
+    remedy(
+        "use_cross_entropy_on_logits",
+        "502:1",
+        "loss = F.cross_entropy(logits, targets)  # in place of nll_loss",
+    ),
+    remedy(
+        "apply_log_softmax_before_nll",
+        "502:2",
+        "loss = F.nll_loss(F.log_softmax(logits, dim=-1), targets)",
+    ),
+    remedy(
+        "use_bce_with_logits",
+        "503:1",
+        """
+        logits = model(inputs)  # without sigmoid
+        loss = F.binary_cross_entropy_with_logits(logits, targets.float())
+        """,
+    ),
+    remedy(
+        "map_targets_to_zero_one",
+        "503:2",
+        "targets = (targets > 0).float()  # from -1/1 or 0/255",
+    ),
+    remedy(
+        "shift_labels_to_zero",
+        "504:1",
+        "targets = targets - 1  # labels 1 to K become 0 to K-1",
+    ),
+    remedy(
+        "use_class_indices",
+        "504:2",
+        "targets = one_hot.argmax(dim=1)  # one class a sample",
+    ),
+    remedy(
+        "use_bce_for_several_labels",
+        "504:3",
+        "loss = F.binary_cross_entropy_with_logits(logits, multi_hot.float())",
+    ),
+    remedy(
+        "match_head_to_classes",
+        "504:4",
+        "head = nn.Linear(head.in_features, int(train_labels.max()) + 1)",
+    ),
+    remedy(
+        "squeeze_prediction",
+        "505:1",
+        "loss = F.mse_loss(prediction.squeeze(-1), target)  # both [batch]",
+    ),
+    remedy(
+        "unsqueeze_target",
+        "505:2",
+        "loss = F.mse_loss(prediction, target.unsqueeze(-1))  # both [batch, 1]",
+    ),
+    remedy(
+        "standardise_targets",
+        "507:1",
+        """
+        mean, std = train_targets.mean(0), train_targets.std(0)
+        loss = F.mse_loss(model(inputs), (target - mean) / std)
+        prediction = model(inputs) * std + mean  # in the target's unit
+        """,
+    ),
+)

@@ -1,0 +1,99 @@
+"""Remedies for numbers that overflow, vanish or are lost."""
+
+from __future__ import annotations
+
+from gradoctor.remedies._remedy import Remedy, remedy
+
+NUMERICS: tuple[Remedy, ...] = (
+    remedy(
+        "detect_anomaly",
+        "701:1 711:3",
+        """
+        with torch.autograd.detect_anomaly():  # slow: for finding the operation only
+            loss = loss_fn(model(inputs), targets)
+            loss.backward()
+        """,
+    ),
+    remedy(
+        "use_stable_operations",
+        "701:2",
+        """
+        log_p = F.log_softmax(logits, dim=-1)  # not torch.log(torch.softmax(...))
+        log_s = F.logsigmoid(logits)  # not torch.log(torch.sigmoid(...))
+        log_x = torch.log(x.clamp_min(1e-8))
+        ratio = a / b.clamp_min(1e-8)
+        root = torch.sqrt(x.clamp_min(1e-12))
+        """,
+    ),
+    remedy(
+        "check_data_for_nonfinite",
+        "701:3",
+        """
+        assert inputs.isfinite().all(), "inputs hold NaN or infinity"
+        assert targets.isfinite().all(), "targets hold NaN or infinity"
+        """,
+    ),
+    remedy(
+        "keep_parameters_in_float32",
+        "704:1",
+        """
+        model = model.float()  # build the optimizer after this
+        with torch.autocast(device_type=inputs.device.type, dtype=torch.bfloat16):
+            loss = loss_fn(model(inputs), targets)
+        """,
+    ),
+    remedy(
+        "keep_float32_master_weights",
+        "704:2",
+        """
+        masters = [p.detach().float().requires_grad_() for p in model.parameters()]
+        optimizer = torch.optim.AdamW(masters, lr=1e-3)
+
+        def step():  # after loss.backward()
+            for master, p in zip(masters, model.parameters()):
+                master.grad = None if p.grad is None else p.grad.float()
+            optimizer.step()
+            with torch.no_grad():
+                for master, p in zip(masters, model.parameters()):
+                    p.copy_(master)
+            model.zero_grad()
+        """,
+    ),
+    remedy(
+        "order_scaler_calls",
+        "705:1",
+        """
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)  # unscales, and skips the step if it finds NaN or infinity
+        scaler.update()
+        """,
+    ),
+    remedy(
+        "use_bfloat16_autocast",
+        "705:3",
+        """
+        with torch.autocast(device_type=inputs.device.type, dtype=torch.bfloat16):
+            loss = loss_fn(model(inputs), targets)
+        loss.backward()  # no GradScaler: bfloat16 has float32's range
+        optimizer.step()
+        """,
+    ),
+    remedy(
+        "fail_on_nonfinite_gradients",
+        "711:1",
+        """
+        torch.nn.utils.clip_grad_norm_(
+            model.parameters(), max_norm=1.0, error_if_nonfinite=True
+        )
+        """,
+    ),
+    remedy(
+        "stop_at_nonfinite_loss",
+        "711:2",
+        """
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"loss is {loss.item()}")
+        """,
+    ),
+)

@@ -1,0 +1,168 @@
+"""Remedies for step size, schedule and clipping; and the tests that tell what to look at next."""
+
+from __future__ import annotations
+
+from gradoctor.remedies._remedy import Remedy, remedy
+
+OPTIMISATION: tuple[Remedy, ...] = (
+    remedy(
+        "lower_learning_rate",
+        "102:5 201:1 202:5 401:1 418:2 701:4",
+        """
+        for group in optimizer.param_groups:
+            group["lr"] /= 10
+        """,
+    ),
+    remedy(
+        "raise_learning_rate",
+        "403:1",
+        """
+        for group in optimizer.param_groups:
+            group["lr"] *= 10
+        """,
+    ),
+    remedy(
+        "warm_up_learning_rate",
+        "201:2 401:2",
+        """
+        warm = 200  # steps
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min(1.0, (step + 1) / warm)
+        )  # call scheduler.step() after every optimizer.step()
+        """,
+    ),
+    remedy(
+        "clip_gradients",
+        "102:2 201:7 401:3 418:1 701:5",
+        """
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
+        optimizer.step()
+        """,
+    ),
+    remedy(
+        "return_to_checkpoint",
+        "401:4 418:4",
+        """
+        checkpoint = torch.load("before_the_spike.pt")
+        model.load_state_dict(checkpoint["model"])
+        optimizer.load_state_dict(checkpoint["optimizer"])
+        """,
+    ),
+    remedy(
+        "lower_adam_beta2",
+        "418:3",
+        "optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.95))",
+    ),
+    remedy(
+        "use_adamw",
+        "101:6",
+        "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)",
+    ),
+    remedy(
+        "find_learning_rate",
+        "211:2 403:2 417:2 509:2",
+        """
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-7
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss = loss_fn(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+            print(f"{optimizer.param_groups[0]['lr']:.1e} {loss.item():.4f}")
+            for group in optimizer.param_groups:
+                group["lr"] *= 1.1  # where the loss begins to rise, take a tenth of that rate
+        """,
+    ),
+    remedy(
+        "overfit_one_batch",
+        "211:1 417:1 509:1",
+        """
+        inputs, targets = next(iter(loader))
+        inputs, targets = inputs[:8], targets[:8]
+        for step in range(200):
+            optimizer.zero_grad()
+            loss = loss_fn(model(inputs), targets)
+            loss.backward()
+            optimizer.step()
+        print(loss.item())  # near 0: wiring is sound, look at data; else at wiring and loss
+        """,
+    ),
+    remedy(
+        "print_gradient_norms",
+        "103:1 104:1",
+        """
+        loss.backward()
+        for name, p in model.named_parameters():
+            print(name, None if p.grad is None else f"{p.grad.norm():.1e}")
+        """,
+    ),
+    remedy(
+        "step_scheduler_after_optimizer",
+        "405:1",
+        """
+        for epoch in range(epochs):
+            for inputs, targets in loader:
+                optimizer.zero_grad()
+                loss_fn(model(inputs), targets).backward()
+                optimizer.step()
+                scheduler.step()  # here if its unit is steps, one level out if it is epochs
+        """,
+    ),
+    remedy(
+        "match_schedule_to_steps",
+        "405:2",
+        """
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
+            optimizer, T_max=epochs * len(loader)
+        )  # as many as the calls of scheduler.step() in the whole run
+        """,
+    ),
+    remedy(
+        "return_factor_from_lambda",
+        "405:3",
+        """
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: max(0.01, 0.5 ** (step / 1000))
+        )  # a factor of the initial rate, not a rate
+        """,
+    ),
+    remedy(
+        "watch_falling_metric",
+        "405:4",
+        """
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode="min")
+        scheduler.step(loss.item())  # mode="max" is for an accuracy
+        """,
+    ),
+    remedy(
+        "clip_between_backward_and_step",
+        "411:1",
+        """
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
+        optimizer.step()
+        """,
+    ),
+    remedy(
+        "unscale_before_clipping",
+        "411:2 705:2",
+        """
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
+        scaler.step(optimizer)
+        scaler.update()
+        """,
+    ),
+    remedy(
+        "clip_all_parameters",
+        "411:3",
+        """
+        params = list(model.parameters())  # a generator is empty after its first use
+        torch.nn.utils.clip_grad_norm_(params, max_norm=1.0)
+        """,
+    ),
+)

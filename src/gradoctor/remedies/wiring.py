@@ -1,0 +1,125 @@
+"""Remedies for the training loop and for what the model and the optimizer hold."""
+
+from __future__ import annotations
+
+from gradoctor.remedies._remedy import Remedy, remedy
+
+WIRING: tuple[Remedy, ...] = (
+    remedy(
+        "call_zero_grad",
+        "901:1",
+        """
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        """,
+    ),
+    remedy(
+        "add_parameters_to_optimizer",
+        "902:1",
+        """
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        missing = [p for p in model.parameters() if p.requires_grad and id(p) not in held]
+        if missing:
+            optimizer.add_param_group({"params": missing})
+        """,
+    ),
+    remedy(
+        "give_optimizer_all_parameters",
+        "902:2",
+        "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)  # the whole model's",
+    ),
+    remedy(
+        "freeze_openly",
+        "902:3",
+        "frozen.requires_grad_(False)  # if this module is not meant to learn",
+    ),
+    remedy(
+        "keep_tensors_in_graph",
+        "903:1",
+        """
+        h = encoder(inputs)  # no .detach(), .data, .item(), .numpy(), torch.tensor(h)
+        loss = loss_fn(decoder(h), targets)
+        loss.backward()
+        total += loss.item()  # for logging only
+        """,
+    ),
+    remedy(
+        "use_straight_through_gradient",
+        "903:2",
+        "y = x + (x.round() - x).detach()  # forward: round(x); backward: as if y were x",
+    ),
+    remedy(
+        "use_gumbel_softmax",
+        "903:3",
+        "choice = F.gumbel_softmax(logits, tau=1.0, hard=True)  # in place of argmax",
+    ),
+    remedy(
+        "call_optimizer_step",
+        "905:1",
+        """
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        """,
+    ),
+    remedy(
+        "call_model_train",
+        "906:1",
+        """
+        for epoch in range(epochs):
+            model.train()
+            for inputs, targets in loader:
+                optimizer.zero_grad()
+                loss_fn(model(inputs), targets).backward()
+                optimizer.step()
+            model.eval()
+            with torch.no_grad():
+                for inputs, targets in loader:  # the validation loader
+                    model(inputs)
+        """,
+    ),
+    remedy(
+        "freeze_batch_norm_openly",
+        "906:2",
+        """
+        model.train()
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        """,
+    ),
+    remedy(
+        "divide_loss_by_accumulation_steps",
+        "908:1",
+        """
+        for step, (inputs, targets) in enumerate(loader):
+            loss = loss_fn(model(inputs), targets) / accumulation_steps
+            loss.backward()
+            if (step + 1) % accumulation_steps == 0:
+                optimizer.step()
+                optimizer.zero_grad()
+        """,
+    ),
+    remedy(
+        "build_optimizer_last",
+        "910:1",
+        """
+        model = model.to(device)  # first load, replace layers, move, convert
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+        """,
+    ),
+    remedy(
+        "use_module_list",
+        "921:1",
+        "self.layers = nn.ModuleList([nn.Linear(d, d) for _ in range(depth)])",
+    ),
+    remedy(
+        "register_parameters",
+        "921:2",
+        """
+        self.scale = nn.Parameter(torch.ones(d))  # not a plain tensor
+        self.tables = nn.ParameterList([nn.Parameter(torch.zeros(d)) for _ in range(depth)])
+        """,
+    ),
+)
