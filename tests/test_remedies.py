@@ -1,0 +1,427 @@
+"""Remedies: the ledger, the texts, and every line of code that a user is told to type."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from gradoctor import remedies
+from gradoctor.knowledge import pages
+from gradoctor.remedies import REMEDIES, Remedy, remedies_for, text
+from gradoctor.rules import RULES
+
+Names = dict[str, Any]
+BY_NAME = {r.name: r for r in REMEDIES}
+EVERY = pytest.mark.parametrize("remedy", REMEDIES, ids=lambda r: r.name)
+
+
+class TestLedger:
+    def test_names_are_unique_imperative_snake_case(self):
+        assert len(BY_NAME) == len(REMEDIES)
+        for name in BY_NAME:
+            assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)+", name)
+
+    def test_every_code_treated_has_a_page(self):
+        treated = {t.partition(":")[0] for r in REMEDIES for t in r.treats}
+        assert treated <= set(pages.codes())
+
+    @pytest.mark.parametrize("code", RULES)
+    def test_every_rule_has_a_remedy(self, code: str):
+        assert remedies_for(code)
+
+    @pytest.mark.parametrize("code", pages.codes())
+    def test_the_order_of_preference_is_told_without_gaps(self, code: str):
+        ranks = [r.rank(code) for r in remedies_for(code)]
+        assert ranks == list(range(1, len(ranks) + 1))
+
+    def test_order_is_of_the_code_not_of_the_ledger(self):
+        assert remedies_for("GD101")[0].name == "use_he_initialisation"
+        assert remedies_for("GD201")[0].name == "lower_learning_rate"
+        assert remedies_for("GD102")[1].name == "clip_gradients"
+
+    @pytest.mark.parametrize("code", ["GD211", "GD417", "GD509"])
+    def test_outcomes_get_the_tests_that_tell_causes_apart(self, code: str):
+        assert [r.name for r in remedies_for(code)] == ["overfit_one_batch", "find_learning_rate"]
+
+    def test_an_unknown_code_has_none(self):
+        assert remedies_for("GD999") == ()
+
+    def test_no_rank_is_the_first_choice(self):
+        assert Remedy("do_it", ("GD101",), "").rank("GD101") == 0
+        assert Remedy("do_it", ("GD101",), "").rank("GD10") is None
+
+    def test_the_room_loads_without_torch(self):
+        code = "import sys, gradoctor.remedies; sys.exit('torch' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class TestTexts:
+    @pytest.mark.parametrize("lang", ["en", "zh_CN"])
+    def test_each_remedy_has_its_text_in_the_ledger_s_order(self, lang: str):
+        assert list(remedies._texts(lang)) == [r.name for r in REMEDIES]
+
+    @EVERY
+    def test_english_is_one_to_three_sentences(self, remedy: Remedy):
+        said = text(remedy.name)
+        assert said.endswith(".")
+        assert 20 < len(" ".join(said.split())) < 260
+
+    @EVERY
+    def test_chinese_is_chinese(self, remedy: Remedy):
+        said = text(remedy.name, "zh")
+        assert said.endswith("。")
+        assert re.search("[一-鿿]", said)
+        assert not re.search(r"[一-鿿][,;:!?]|[,;:!?][一-鿿]", said), "Latin punctuation"
+
+    def test_names_of_the_interface_agree(self):
+        for remedy in REMEDIES:
+            quoted = [set(re.findall(r"`([^`]+)`", text(remedy.name, at))) for at in ("en", "zh")]
+            assert quoted[0] == quoted[1], remedy.name
+
+    def test_an_unknown_name_is_told_in_words(self):
+        assert text("do_something_new") == "do something new"
+
+
+class TestCode:
+    @EVERY
+    def test_it_is_python_that_fits_a_terminal(self, remedy: Remedy):
+        assert ast.parse(remedy.code).body
+        for line in remedy.code.splitlines():
+            assert len(line) <= 92
+            assert line == line.rstrip()
+
+    @EVERY
+    @pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
+    def test_it_runs(self, remedy: Remedy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.chdir(tmp_path)
+        run(remedy.name, **SCENES.get(remedy.name, dict)())
+
+
+class Tiny(nn.Module):
+    """Two layers with what the snippets mend."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 8), nn.ReLU())
+        self.dropout = nn.Dropout(0.5)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.dropout(self.body(x)))
+
+
+def names() -> Names:
+    """What stands in a user's script, under the names that the snippets use."""
+    torch.manual_seed(0)
+    model = Tiny()
+    inputs, targets = torch.randn(16, 4), torch.randint(0, 3, (16,))
+    dataset = torch.utils.data.TensorDataset(inputs, targets)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    sampler = torch.utils.data.DistributedSampler(dataset, num_replicas=2, rank=0)
+    x = torch.rand(5, 6, requires_grad=True)
+    return {
+        "torch": torch,
+        "nn": nn,
+        "F": F,
+        "numpy": numpy,
+        "model": model,
+        "head": model.head,
+        "frozen": model.body,
+        "encoder": model.body,
+        "decoder": model.head,
+        "inputs": inputs,
+        "targets": targets,
+        "train_inputs": inputs,
+        "train_labels": targets,
+        "dataset": dataset,
+        "loader": torch.utils.data.DataLoader(dataset, batch_size=8),
+        "sampler": sampler,
+        "optimizer": optimizer,
+        "scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 1000),
+        "scaler": torch.amp.GradScaler("cpu", init_scale=1024.0),
+        "loss_fn": F.cross_entropy,
+        "loss": F.cross_entropy(model(inputs), targets),
+        "logits": model(inputs).detach(),
+        "total": 0.0,
+        "epochs": 2,
+        "accumulation_steps": 2,
+        "device": "cpu",
+        "d": 6,
+        "depth": 3,
+        "fan_in": 4,
+        "fan_out": 8,
+        "input_size": 4,
+        "hidden_size": 8,
+        "x": x,
+        "a": torch.rand(5),
+        "b": torch.zeros(5),
+        "branch": nn.Linear(6, 6),
+        "self": nn.Module(),
+    }
+
+
+def run(name: str, **others: Any) -> Names:
+    """Type a remedy's code into a script that holds these names."""
+    scope = names() | others
+    exec(compile(BY_NAME[name].code, name, "exec"), scope)
+    return scope
+
+
+# ---- names that only one snippet needs
+def saved() -> Names:
+    model = Tiny()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save(state, "before_the_spike.pt")
+    return {"expected": model}
+
+
+def dead_layer() -> Names:
+    dead = torch.zeros(8, dtype=torch.bool)
+    dead[2:5] = True
+    layer, following = nn.Linear(4, 8), nn.Linear(8, 8)
+    with torch.no_grad():
+        layer.bias[dead] = -100.0
+    return {"layer": layer, "following": following, "dead": dead}
+
+
+def column() -> Names:
+    prediction = torch.randn(16, 1, requires_grad=True)
+    return {"prediction": prediction, "target": torch.randn(16)}
+
+
+def attention() -> Names:
+    return {n: 100 * torch.randn(2, 3, 5, 8) for n in ("query", "key", "value")}
+
+
+def regression() -> Names:
+    target = 500 + 100 * torch.randn(16, 3)
+    return {"target": target, "train_targets": target}
+
+
+SCENES: dict[str, Callable[[], Names]] = {
+    "load_weights_strictly": lambda: {"state": Tiny().state_dict()},
+    "return_to_checkpoint": saved,
+    "revive_dead_units": dead_layer,
+    "normalise_queries_and_keys": attention,
+    "squeeze_prediction": column,
+    "unsqueeze_target": column,
+    "standardise_targets": regression,
+    "set_head_bias_to_target_mean": regression,
+    "use_bce_with_logits": lambda: {"targets": torch.randint(0, 2, (16, 3))},
+    "use_bce_for_several_labels": lambda: {"multi_hot": torch.randint(0, 2, (16, 3))},
+    "use_class_indices": lambda: {"one_hot": torch.eye(3)},
+    "pass_training_to_dropout": lambda: {"self": Tiny().eval()},
+    "use_dropout_modules": lambda: {"self": Tiny().eval()},
+    "mark_missing_values": lambda: {"inputs": torch.tensor([[1.0, math.nan]])},
+}
+
+
+class TestEffect:
+    """What the code does, for those where that can be said in a line."""
+
+    def test_he_initialisation_keeps_the_scale(self):
+        deep = nn.Sequential(*[m for _ in range(20) for m in (nn.Linear(64, 64), nn.ReLU())])
+        x = torch.randn(256, 64)
+        assert deep(x).pow(2).mean().sqrt() < 0.1
+        run("use_he_initialisation", model=deep)
+        assert 0.1 < deep(x).pow(2).mean().sqrt() < 10
+
+    def test_xavier_initialisation_leaves_tanh_steep(self):
+        net = nn.Sequential(nn.Linear(64, 64), nn.Tanh())
+        nn.init.normal_(net[0].weight, std=1.0)
+        x = torch.randn(256, 64)
+        assert (net(x).abs() > 0.97).float().mean() > 0.5
+        run("use_xavier_initialisation", model=net)
+        assert (net(x).abs() > 0.97).float().mean() < 0.35
+
+    def test_rescaling_gives_each_layer_unit_output(self):
+        net = nn.Sequential(*[m for _ in range(6) for m in (nn.Linear(32, 32), nn.ReLU())])
+        for layer in net[::2]:
+            nn.init.normal_(layer.weight, std=0.001)
+        x = torch.randn(64, 32)
+        run("rescale_layers_by_data", model=net, inputs=x)
+        for end in range(1, len(net), 2):
+            assert net[:end](x).std().item() == pytest.approx(1.0, abs=1e-3)
+        assert not any(m._forward_hooks for m in net.modules())
+
+    def test_activations_are_replaced_wherever_they_stand(self):
+        scope = run("replace_saturating_activations")
+        assert not any(isinstance(m, nn.Tanh) for m in scope["model"].modules())
+        assert sum(isinstance(m, nn.ReLU) for m in scope["model"].modules()) == 2
+        assert isinstance(run("use_leaky_relu")["model"].body[3], nn.LeakyReLU)
+
+    def test_revived_units_live_and_change_nothing(self):
+        scene = dead_layer()
+        x = torch.randn(500, 4)
+
+        def both() -> tuple[torch.Tensor, torch.Tensor]:
+            hidden = scene["layer"](x).relu()
+            return (hidden > 0).any(0), scene["following"](hidden)
+
+        alive, before = both()
+        assert not alive[scene["dead"]].any()
+        run("revive_dead_units", **scene)
+        alive, after = both()
+        assert alive[scene["dead"]].all()
+        torch.testing.assert_close(before, after)
+
+    def test_head_starts_at_the_prior(self):
+        labels = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)
+        head = nn.Linear(8, 3)
+        nn.init.zeros_(head.weight)
+        run("set_head_bias_to_class_frequencies", head=head, train_labels=labels)
+        shares = head(torch.zeros(1, 8)).softmax(-1)[0]
+        assert shares.tolist() == pytest.approx([0.6, 0.3, 0.1], abs=0.02)
+
+    def test_scheduled_rates(self):
+        optimizer = torch.optim.SGD(Tiny().parameters(), lr=1.0)
+        scheduler = run("warm_up_learning_rate", optimizer=optimizer)["scheduler"]
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(1 / 200)
+        for _ in range(300):
+            optimizer.step()
+            scheduler.step()
+        assert optimizer.param_groups[0]["lr"] == 1.0
+        assert run("match_schedule_to_steps")["scheduler"].T_max == 4
+
+    def test_rates_are_changed_tenfold(self):
+        assert run("lower_learning_rate")["optimizer"].param_groups[0]["lr"] == pytest.approx(0.01)
+        assert run("raise_learning_rate")["optimizer"].param_groups[0]["lr"] == pytest.approx(1.0)
+
+    def test_one_batch_is_memorised(self, capsys: pytest.CaptureFixture[str]):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Linear(64, 3))
+        run("overfit_one_batch", model=net, optimizer=torch.optim.AdamW(net.parameters(), lr=1e-2))
+        assert float(capsys.readouterr().out) < 0.05
+
+    def test_range_test_raises_the_rate_at_each_step(self, capsys: pytest.CaptureFixture[str]):
+        run("find_learning_rate")
+        rates = [float(row.split()[0]) for row in capsys.readouterr().out.splitlines()]
+        assert rates == pytest.approx([1e-7, 1.1e-7])
+
+    def test_checkpoint_brings_back_weights_and_rate(self, tmp_path: Path, monkeypatch: Any):
+        monkeypatch.chdir(tmp_path)
+        scope = run("return_to_checkpoint", **saved())
+        expected = scope["expected"].state_dict()
+        for name, value in scope["model"].state_dict().items():
+            assert torch.equal(value, expected[name])
+        assert scope["optimizer"].param_groups[0]["lr"] == 0.5
+
+    def test_regression_shapes_meet(self):
+        for name in ("squeeze_prediction", "unsqueeze_target"):
+            scene = column()
+            with pytest.warns(UserWarning, match="target size"):
+                wrong = F.mse_loss(scene["prediction"], scene["target"])
+            right = (scene["prediction"][:, 0] - scene["target"]).pow(2).mean()
+            got = run(name, **scene)["loss"]
+            assert got.item() == pytest.approx(right.item())
+            assert got.item() != pytest.approx(wrong.item())
+
+    def test_standardised_targets_come_back_in_their_unit(self):
+        scope = run("standardise_targets", **regression())
+        assert scope["loss"] < 3
+        assert 300 < scope["prediction"].mean() < 700
+
+    def test_nll_of_logits_is_cross_entropy(self):
+        left = run("apply_log_softmax_before_nll")["loss"]
+        assert left.item() == pytest.approx(run("use_cross_entropy_on_logits")["loss"].item())
+
+    def test_inputs_are_standardised(self):
+        raw = 128 + 100 * torch.randn(500, 4)
+        made = run("standardise_inputs", inputs=raw, train_inputs=raw)["inputs"]
+        assert made.mean(0).abs().max() < 1e-4
+        assert made.std(0).tolist() == pytest.approx([1.0] * 4, abs=1e-4)
+
+    def test_stable_operations_are_finite_where_the_plain_ones_are_not(self):
+        zeros = torch.zeros(3)
+        scope = run(
+            "use_stable_operations",
+            logits=torch.tensor([[-200.0, 0.0, 200.0]]),
+            x=zeros,
+            a=torch.ones(3),
+            b=zeros,
+        )
+        for name in ("log_p", "log_s", "log_x", "ratio", "root"):
+            assert scope[name].isfinite().all(), name
+        assert not torch.log(zeros).isfinite().any()
+
+    def test_bad_samples_are_found(self, capsys: pytest.CaptureFixture[str]):
+        rows = torch.randn(16, 4)
+        rows[11, 2] = math.nan
+        data = torch.utils.data.TensorDataset(rows, torch.zeros(16))
+        run("find_nonfinite_samples", loader=torch.utils.data.DataLoader(data, batch_size=8))
+        assert capsys.readouterr().out.split() == ["1", "[3]"]
+
+    def test_missing_values_are_marked(self):
+        scope = run("mark_missing_values", **SCENES["mark_missing_values"]())
+        assert scope["inputs"].tolist() == [[1.0, 0.0, 0.0, 1.0]]
+
+    def test_non_finite_values_stop_the_run(self):
+        bad = {"loss": torch.tensor(math.nan)}
+        with pytest.raises(FloatingPointError):
+            run("stop_at_nonfinite_loss", **bad)
+        scope = names()
+        scope["loss"].backward()
+        next(scope["model"].parameters()).grad[0] = math.inf
+        with pytest.raises(RuntimeError, match="non-finite"):
+            run("fail_on_nonfinite_gradients", model=scope["model"])
+
+    def test_master_weights_learn_what_bf16_loses(self):
+        model = nn.Linear(4, 1, bias=False).bfloat16()
+        nn.init.ones_(model.weight)
+        step = run("keep_float32_master_weights", model=model)["step"]
+        for _ in range(20):
+            model(torch.ones(1, 4).bfloat16()).sum().backward()
+            step()
+        assert model.weight.dtype == torch.bfloat16
+        assert (model.weight < 0.99).all()
+
+    def test_the_optimizer_gets_what_it_lacks_and_only_that(self):
+        model = Tiny()
+        optimizer = torch.optim.SGD(model.body.parameters(), lr=0.1)
+        run("add_parameters_to_optimizer", model=model, optimizer=optimizer)
+        held = [id(p) for group in optimizer.param_groups for p in group["params"]]
+        assert sorted(held) == sorted(id(p) for p in model.parameters())
+
+    def test_accumulated_gradients_are_those_of_one_large_batch(self):
+        scope = names()
+        model = scope["model"].eval()
+        F.cross_entropy(model(scope["inputs"]), scope["targets"]).backward()
+        whole = [p.grad.clone() for p in model.parameters()]
+        model.zero_grad()
+        seen: list[torch.Tensor] = []
+        optimizer = SimpleNamespace(
+            step=lambda: seen.extend(p.grad.clone() for p in model.parameters()),
+            zero_grad=model.zero_grad,
+        )
+        run("divide_loss_by_accumulation_steps", model=model, optimizer=optimizer)
+        for mine, wanted in zip(seen, whole, strict=True):
+            torch.testing.assert_close(mine, wanted)
+
+    def test_batch_norm_alone_is_frozen(self):
+        model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Dropout()).eval()
+        run("freeze_batch_norm_openly", model=model)
+        assert [m.training for m in model] == [True, False, True]
+
+    def test_gradients_pass_the_rounding(self):
+        scope = run("use_straight_through_gradient")
+        scope["y"].sum().backward()
+        assert torch.equal(scope["y"].detach(), scope["x"].detach().round())
+        assert torch.equal(scope["x"].grad, torch.ones_like(scope["x"]))
+
+    def test_held_layers_are_registered(self):
+        assert len(list(run("use_module_list")["self"].parameters())) == 6
+        assert len(list(run("register_parameters")["self"].parameters())) == 4
