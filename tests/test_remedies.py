@@ -100,7 +100,7 @@ class TestCode:
     def test_it_is_python_that_fits_a_terminal(self, remedy: Remedy):
         assert ast.parse(remedy.code).body
         for line in remedy.code.splitlines():
-            assert len(line) <= 92
+            assert len(line) <= 72
             assert line == line.rstrip()
 
     @EVERY

@@ -9,9 +9,10 @@ ARCHITECTURE: tuple[Remedy, ...] = (
         "replace_saturating_activations",
         "101:2 202:4",
         """
+        # hidden layers only: leave an output activation as it is
         for parent in list(model.modules()):
             for name, child in list(parent.named_children()):
-                if isinstance(child, (nn.Sigmoid, nn.Tanh)):  # leave an output layer as it is
+                if isinstance(child, (nn.Sigmoid, nn.Tanh)):
                     setattr(parent, name, nn.ReLU())
         """,
     ),
@@ -43,7 +44,7 @@ ARCHITECTURE: tuple[Remedy, ...] = (
     remedy(
         "use_gated_recurrence",
         "101:5",
-        "rnn = nn.LSTM(input_size, hidden_size, batch_first=True)  # in place of nn.RNN",
+        "rnn = nn.LSTM(input_size, hidden_size, batch_first=True)  # not nn.RNN",
     ),
     remedy(
         "use_leaky_relu",
@@ -59,7 +60,8 @@ ARCHITECTURE: tuple[Remedy, ...] = (
         "revive_dead_units",
         "104:2 201:6",
         """
-        with torch.no_grad():  # dead: mask of the dead units of layer; following: the next layer
+        # dead: mask of the dead units of layer; following: the next layer
+        with torch.no_grad():
             fresh = torch.empty_like(layer.weight)
             nn.init.kaiming_normal_(fresh, nonlinearity="relu")
             layer.weight[dead] = fresh[dead]
@@ -101,6 +103,10 @@ ARCHITECTURE: tuple[Remedy, ...] = (
     remedy(
         "remove_bias_before_norm",
         "805:1",
-        "block = nn.Sequential(nn.Linear(d, d, bias=False), nn.BatchNorm1d(d), nn.ReLU())",
+        """
+        block = nn.Sequential(
+            nn.Linear(d, d, bias=False), nn.BatchNorm1d(d), nn.ReLU()
+        )
+        """,
     ),
 )

@@ -10,7 +10,7 @@ DATA: tuple[Remedy, ...] = (
         "202:1 601:1",
         """
         mean, std = train_inputs.mean(0), train_inputs.std(0)
-        inputs = (inputs - mean) / (std + 1e-8)  # the same mean and std at evaluation
+        inputs = (inputs - mean) / (std + 1e-8)  # at evaluation too
         """,
     ),
     remedy(
@@ -44,7 +44,11 @@ DATA: tuple[Remedy, ...] = (
     remedy(
         "shuffle_training_data",
         "603:1",
-        "loader = torch.utils.data.DataLoader(dataset, batch_size=64, shuffle=True)",
+        """
+        loader = torch.utils.data.DataLoader(
+            dataset, batch_size=64, shuffle=True
+        )
+        """,
     ),
     remedy(
         "shuffle_tensors_each_epoch",

@@ -40,8 +40,9 @@ INITIALISATION: tuple[Remedy, ...] = (
                 layer.bias /= scale
             return output / scale
 
-        layers = [m for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
-        hooks = [layer.register_forward_hook(to_unit_variance) for layer in layers]
+        kinds = (nn.Linear, nn.Conv2d)
+        layers = [m for m in model.modules() if isinstance(m, kinds)]
+        hooks = [m.register_forward_hook(to_unit_variance) for m in layers]
         with torch.no_grad():
             model(inputs)
         for hook in hooks:

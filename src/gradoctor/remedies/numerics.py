@@ -9,7 +9,7 @@ NUMERICS: tuple[Remedy, ...] = (
         "detect_anomaly",
         "701:1 711:3",
         """
-        with torch.autograd.detect_anomaly():  # slow: for finding the operation only
+        with torch.autograd.detect_anomaly():  # slow: for the search only
             loss = loss_fn(model(inputs), targets)
             loss.backward()
         """,
@@ -18,8 +18,8 @@ NUMERICS: tuple[Remedy, ...] = (
         "use_stable_operations",
         "701:2",
         """
-        log_p = F.log_softmax(logits, dim=-1)  # not torch.log(torch.softmax(...))
-        log_s = F.logsigmoid(logits)  # not torch.log(torch.sigmoid(...))
+        log_p = F.log_softmax(logits, dim=-1)  # not log(softmax(...))
+        log_s = F.logsigmoid(logits)  # not log(sigmoid(...))
         log_x = torch.log(x.clamp_min(1e-8))
         ratio = a / b.clamp_min(1e-8)
         root = torch.sqrt(x.clamp_min(1e-12))
@@ -38,7 +38,7 @@ NUMERICS: tuple[Remedy, ...] = (
         "704:1",
         """
         model = model.float()  # build the optimizer after this
-        with torch.autocast(device_type=inputs.device.type, dtype=torch.bfloat16):
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
             loss = loss_fn(model(inputs), targets)
         """,
     ),
@@ -46,15 +46,16 @@ NUMERICS: tuple[Remedy, ...] = (
         "keep_float32_master_weights",
         "704:2",
         """
-        masters = [p.detach().float().requires_grad_() for p in model.parameters()]
+        params = list(model.parameters())
+        masters = [p.detach().float().requires_grad_() for p in params]
         optimizer = torch.optim.AdamW(masters, lr=1e-3)
 
         def step():  # after loss.backward()
-            for master, p in zip(masters, model.parameters()):
+            for master, p in zip(masters, params):
                 master.grad = None if p.grad is None else p.grad.float()
             optimizer.step()
             with torch.no_grad():
-                for master, p in zip(masters, model.parameters()):
+                for master, p in zip(masters, params):
                     p.copy_(master)
             model.zero_grad()
         """,
@@ -65,7 +66,7 @@ NUMERICS: tuple[Remedy, ...] = (
         """
         optimizer.zero_grad()
         scaler.scale(loss).backward()
-        scaler.step(optimizer)  # unscales, and skips the step if it finds NaN or infinity
+        scaler.step(optimizer)  # unscales the gradients first
         scaler.update()
         """,
     ),
@@ -73,7 +74,7 @@ NUMERICS: tuple[Remedy, ...] = (
         "use_bfloat16_autocast",
         "705:3",
         """
-        with torch.autocast(device_type=inputs.device.type, dtype=torch.bfloat16):
+        with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
             loss = loss_fn(model(inputs), targets)
         loss.backward()  # no GradScaler: bfloat16 has float32's range
         optimizer.step()

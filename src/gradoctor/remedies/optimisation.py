@@ -52,7 +52,11 @@ OPTIMISATION: tuple[Remedy, ...] = (
     remedy(
         "lower_adam_beta2",
         "418:3",
-        "optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, betas=(0.9, 0.95))",
+        """
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=3e-4, betas=(0.9, 0.95)
+        )
+        """,
     ),
     remedy(
         "use_adamw",
@@ -72,7 +76,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
             optimizer.step()
             print(f"{optimizer.param_groups[0]['lr']:.1e} {loss.item():.4f}")
             for group in optimizer.param_groups:
-                group["lr"] *= 1.1  # where the loss begins to rise, take a tenth of that rate
+                group["lr"] *= 1.1  # the loss rises: take a tenth
         """,
     ),
     remedy(
@@ -86,7 +90,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
             loss = loss_fn(model(inputs), targets)
             loss.backward()
             optimizer.step()
-        print(loss.item())  # near 0: wiring is sound, look at data; else at wiring and loss
+        print(loss.item())  # near 0: the wiring is sound
         """,
     ),
     remedy(
@@ -107,7 +111,8 @@ OPTIMISATION: tuple[Remedy, ...] = (
                 optimizer.zero_grad()
                 loss_fn(model(inputs), targets).backward()
                 optimizer.step()
-                scheduler.step()  # here if its unit is steps, one level out if it is epochs
+                scheduler.step()  # counts batches
+            # counts epochs: call it here instead
         """,
     ),
     remedy(
@@ -132,8 +137,10 @@ OPTIMISATION: tuple[Remedy, ...] = (
         "watch_falling_metric",
         "405:4",
         """
-        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode="min")
-        scheduler.step(loss.item())  # mode="max" is for an accuracy
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, mode="min"
+        )  # mode="max" is for an accuracy
+        scheduler.step(loss.item())
         """,
     ),
     remedy(
@@ -161,7 +168,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
         "clip_all_parameters",
         "411:3",
         """
-        params = list(model.parameters())  # a generator is empty after its first use
+        params = list(model.parameters())  # a generator can be used once
         torch.nn.utils.clip_grad_norm_(params, max_norm=1.0)
         """,
     ),

@@ -18,8 +18,9 @@ WIRING: tuple[Remedy, ...] = (
         "add_parameters_to_optimizer",
         "902:1",
         """
-        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        missing = [p for p in model.parameters() if p.requires_grad and id(p) not in held]
+        held = {id(p) for g in optimizer.param_groups for p in g["params"]}
+        trained = [p for p in model.parameters() if p.requires_grad]
+        missing = [p for p in trained if id(p) not in held]
         if missing:
             optimizer.add_param_group({"params": missing})
         """,
@@ -27,7 +28,7 @@ WIRING: tuple[Remedy, ...] = (
     remedy(
         "give_optimizer_all_parameters",
         "902:2",
-        "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)  # the whole model's",
+        "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)",
     ),
     remedy(
         "freeze_openly",
@@ -38,7 +39,7 @@ WIRING: tuple[Remedy, ...] = (
         "keep_tensors_in_graph",
         "903:1",
         """
-        h = encoder(inputs)  # no .detach(), .data, .item(), .numpy(), torch.tensor(h)
+        h = encoder(inputs)  # no .detach(), .data, .item(), .numpy()
         loss = loss_fn(decoder(h), targets)
         loss.backward()
         total += loss.item()  # for logging only
@@ -47,12 +48,12 @@ WIRING: tuple[Remedy, ...] = (
     remedy(
         "use_straight_through_gradient",
         "903:2",
-        "y = x + (x.round() - x).detach()  # forward: round(x); backward: as if y were x",
+        "y = x + (x.round() - x).detach()  # backward: as if y were x",
     ),
     remedy(
         "use_gumbel_softmax",
         "903:3",
-        "choice = F.gumbel_softmax(logits, tau=1.0, hard=True)  # in place of argmax",
+        "choice = F.gumbel_softmax(logits, tau=1.0, hard=True)  # not argmax",
     ),
     remedy(
         "call_optimizer_step",
@@ -119,7 +120,7 @@ WIRING: tuple[Remedy, ...] = (
         "921:2",
         """
         self.scale = nn.Parameter(torch.ones(d))  # not a plain tensor
-        self.tables = nn.ParameterList([nn.Parameter(torch.zeros(d)) for _ in range(depth)])
+        self.tables = nn.ParameterList([torch.zeros(d) for _ in range(depth)])
         """,
     ),
 )
