@@ -51,8 +51,8 @@ class TestLedger:
         assert known.lang == lang
         assert (known.code, known.name) == (code, RULES[code].name)
 
-    def test_every_page_has_a_rule_and_its_translation(self):
-        assert CODES == pages.codes("zh_CN") == tuple(RULES)
+    def test_every_page_has_its_translation(self):
+        assert CODES == pages.codes("zh_CN")
 
     @pytest.mark.parametrize("code", RULES)
     def test_summaries_use_only_what_the_rule_documents(self, code: str):
