@@ -72,9 +72,10 @@ class Recorder:
         self._facts: dict[tuple[str, int | None, str], Fact] = {}
         self._dirty: dict[tuple[str, int | None, str], None] = {}
         self._events: list[Event] = []
-        self._columns: list[tuple[int, Columns]] = []
+        self._columns: list[tuple[tuple[int, ...], Columns]] = []
         self._values: list[torch.Tensor | Sequence[float]] = []
-        self._layouts: dict[tuple[tuple[int, Columns], ...], Layout] = {}
+        self._layouts: dict[tuple[tuple[tuple[int, ...], Columns], ...], Layout] = {}
+        self._waiting: tuple[int, int, Layout, Gathering] | None = None
         self.site("run", "run", key="run")
 
     # ---- sites -------------------------------------------------------------------------------
@@ -124,8 +125,14 @@ class Recorder:
 
         ``values`` may be a 1-D tensor still on its device: nothing waits for it here.
         """
-        self._columns.append((site, columns))
+        self._columns.append(((site,), columns))
         self._values.append(values)
+
+    def put_table(self, sites: tuple[int, ...], columns: Columns, values: torch.Tensor) -> None:
+        """Numbers of several sites at once: ``values`` is ``[len(sites), len(columns)]``."""
+        if sites:
+            self._columns.append((sites, columns))
+            self._values.append(values)
 
     # ---- facts and events --------------------------------------------------------------------
     def fact(
@@ -167,18 +174,32 @@ class Recorder:
     # ---- the step's end ----------------------------------------------------------------------
     def close_step(self) -> None:
         """Send this step's block, facts and events, and go on to the next step."""
+        self._send_waiting()
         if self._columns:
             key = tuple(self._columns)
             layout = self._layouts.get(key)
             if layout is None:
-                columns = tuple((site, name) for site, names in key for name in names)
+                columns = tuple((s, name) for sites, names in key for s in sites for name in names)
                 layout = self._layouts[key] = Layout(len(self._layouts), columns)
-            self.sink.frame(self.step, int(self.look), layout, gather(self._values))
+            self._waiting = (self.step, int(self.look), layout, Gathering(self._values))
+            if self._waiting[3].ready:
+                self._send_waiting()
             self._columns, self._values = [], []
         self.flush_facts()
         self.sink.cycle(self.step, tuple(self._events))
         self._events = []
         self.step += 1
+
+    def _send_waiting(self) -> None:
+        if self._waiting is not None:
+            step, look, layout, gathering = self._waiting
+            self._waiting = None
+            self.sink.frame(step, look, layout, gathering.block())
+
+    def finish(self) -> None:
+        """Send what is still on its way from a device, and the latest facts."""
+        self._send_waiting()
+        self.flush_facts()
 
     def flush_facts(self) -> None:
         """Send the facts that changed since the last time."""
@@ -187,24 +208,53 @@ class Recorder:
         self._dirty.clear()
 
 
-def gather(values: Sequence[torch.Tensor | Sequence[float]]) -> list[float]:
-    """All values as floats: one transfer for each device, however many tensors there are."""
-    import torch
+class Gathering:
+    """All values of a step on their way to the host: one transfer for each device.
 
-    by_device: dict[torch.device, list[torch.Tensor]] = {}
-    for value in values:
-        if isinstance(value, torch.Tensor):
-            by_device.setdefault(value.device, []).append(value.detach().reshape(-1))
-    moved: dict[torch.device, list[float]] = {
-        device: torch.cat([p.float() for p in parts]).tolist() for device, parts in by_device.items()
-    }
-    taken = dict.fromkeys(moved, 0)
-    block: list[float] = []
-    for value in values:
-        if isinstance(value, torch.Tensor):
-            start = taken[value.device]
-            taken[value.device] = start + value.numel()
-            block.extend(moved[value.device][start : taken[value.device]])
-        else:
-            block.extend(math.nan if v is None else float(v) for v in value)
-    return block
+    On CUDA the copy goes to pinned memory and is read one step later, so that nothing waits.
+    """
+
+    def __init__(self, values: Sequence[torch.Tensor | Sequence[float]]) -> None:
+        import torch
+
+        self._values = [
+            v.detach().reshape(-1) if isinstance(v, torch.Tensor) else v for v in values
+        ]
+        by_device: dict[torch.device, list[torch.Tensor]] = {}
+        for value in self._values:
+            if isinstance(value, torch.Tensor):
+                by_device.setdefault(value.device, []).append(value.float())
+        self._moved: dict[torch.device, torch.Tensor] = {}
+        self._copied: list[torch.cuda.Event] = []
+        self._lengths = [v.numel() if isinstance(v, torch.Tensor) else 0 for v in self._values]
+        self._devices = [v.device if isinstance(v, torch.Tensor) else None for v in self._values]
+        for device, parts in by_device.items():
+            flat = torch.cat(parts)
+            if device.type == "cuda":
+                pinned = torch.empty(flat.shape, dtype=torch.float32, pin_memory=True)
+                flat = pinned.copy_(flat, non_blocking=True)
+                copied = torch.cuda.Event()
+                copied.record(torch.cuda.current_stream(device))
+                self._copied.append(copied)
+            self._moved[device] = flat
+
+    @property
+    def ready(self) -> bool:
+        """Nothing is still on its way."""
+        return not self._copied
+
+    def block(self) -> list[float]:
+        """All values as floats, in order; waits for a copy that has not arrived."""
+        for copied in self._copied:
+            copied.synchronize()
+        lists = {device: flat.tolist() for device, flat in self._moved.items()}
+        taken = dict.fromkeys(lists, 0)
+        block: list[float] = []
+        for value, device, length in zip(self._values, self._devices, self._lengths, strict=True):
+            if device is not None:
+                start = taken[device]
+                taken[device] = start + length
+                block.extend(lists[device][start : taken[device]])
+            else:
+                block.extend(math.nan if v is None else float(v) for v in value)
+        return block

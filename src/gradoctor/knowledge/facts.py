@@ -27,44 +27,67 @@ FACTS: dict[str, dict[str, str]] = {
         "clones_later": "the same at the first look at or after step 20, None before",
         "std": "standard deviation at step 0",
         "gain": "std * sqrt(fan_in)",
-        "fan_in": "", "fan_out": "", "first_grad_absmax": "of the first gradient seen, or None",
+        "fan_in": "",
+        "fan_out": "",
+        "first_grad_absmax": "of the first gradient seen, or None",
     },
     # one for each optimizer (site = optimizer)
     "optimizer": {
-        "class": "class name", "defaults": "lr, betas, eps, weight_decay, momentum, ... as numbers",
-        "parameters": "tensors it holds", "names": "up to 5 names of parameters it holds",
+        "class": "class name",
+        "defaults": "lr, betas, eps, weight_decay, momentum, ... as numbers",
+        "parameters": "tensors it holds",
+        "names": "up to 5 names of parameters it holds",
         "orphans": "tensors it holds that belong to no model that ran and took part in no backward",
-        "steps": "times it stepped", "closure": "step was given a closure",
+        "steps": "times it stepped",
+        "closure": "step was given a closure",
         "steps_without_backward": "steps that no backward pass preceded since the previous step",
         "state_reset": "its state was empty at a step after its first",
     },
     # one for each learning-rate scheduler (site = scheduler)
     "scheduler": {
-        "class": "", "optimizer": "id of the optimizer site", "steps": "calls of step() by the user",
-        "optimizer_steps": "optimizer steps so far", "before_first_step": "step() came before the"
-        " optimizer's first step", "settings": "T_max, step_size, gamma, total_steps, ... as"
-        " numbers", "mode": "ReduceLROnPlateau's mode", "metric_falls": "metrics given to it fell"
-        " over the run (True/False/None)", "optimizer_live": "its optimizer has stepped",
+        "class": "",
+        "optimizer": "id of the optimizer site",
+        "steps": "calls of step() by the user",
+        "optimizer_steps": "optimizer steps so far",
+        "before_first_step": "step() came before the optimizer's first step",
+        "settings": "T_max, step_size, gamma, total_steps, ... as numbers",
+        "mode": "ReduceLROnPlateau's mode",
+        "metric_falls": "metrics given to it fell over the run (True/False/None)",
+        "optimizer_live": "its optimizer has stepped",
     },
     # one for each loss-function call site (site = lossfn)
     "loss_call": {
-        "function": "cross_entropy, nll_loss, mse_loss, ...", "reduction": "",
-        "prediction_shape": "", "target_shape": "", "target_dtype": "",
+        "function": "cross_entropy, nll_loss, mse_loss, ...",
+        "reduction": "",
+        "prediction_shape": "",
+        "target_shape": "",
+        "target_dtype": "",
         "producer": "name of the operation that made the prediction (softmax, sigmoid, relu, ...)"
-        " or ''; seen in deep looks", "producer_file": "", "producer_line": "",
+        " or ''; seen in deep looks",
+        "producer_file": "",
+        "producer_line": "",
         "producer_module": "module that made the prediction, if any",
-        "classes": "number of classes K, or None", "label_counts": "list of counts per class (K <="
-        " 1024), or None", "one_hot": "target rows are 0/1 with exactly one 1",
-        "multi_label": "target rows are 0/1 with other sums", "ignored": "fraction ignored so far",
-        "label_smoothing": "", "weighted": "class weights were given",
-        "negative": "times it returned a negative value", "calls": "times it was seen",
+        "classes": "number of classes K, or None",
+        "label_counts": "list of counts per class (K <= 1024), or None",
+        "one_hot": "target rows are 0/1 with exactly one 1",
+        "multi_label": "target rows are 0/1 with other sums",
+        "ignored": "fraction ignored so far",
+        "label_smoothing": "",
+        "weighted": "class weights were given",
+        "negative": "times it returned a negative value",
+        "calls": "times it was seen",
         "factor": "root of backward / value returned, when the root hangs on this call alone, or"
-        " None", "training": "grad was enabled",
+        " None",
+        "training": "grad was enabled",
     },
     # broadcasts in the loss: one for each line (site = None)
     "broadcast": {
-        "op": "", "left": "shape", "right": "shape", "out": "shape",
-        "batch": "batch size of the step", "reaches_loss": "its result led to a loss function or a"
+        "op": "",
+        "left": "shape",
+        "right": "shape",
+        "out": "shape",
+        "batch": "batch size of the step",
+        "reaches_loss": "its result led to a loss function or a"
         " mean()/sum() that backward started from",
     },
     # an operation that cuts the graph between trainable parameters and the loss (site = None)
@@ -75,48 +98,80 @@ FACTS: dict[str, dict[str, str]] = {
     },
     # modules or parameters that the model holds outside parameters()
     "unregistered": {
-        "owner": "name of the module that holds them", "attribute": "", "container": "list, dict..",
-        "parameters": "number of parameters", "executed": "they ran in a training forward",
+        "owner": "name of the module that holds them",
+        "attribute": "",
+        "container": "list, dict..",
+        "parameters": "number of parameters",
+        "executed": "they ran in a training forward",
         "in_optimizer": "an optimizer holds them all the same",
     },
     # batch norm, dropout: how they ran in training forwards (site = module)
-    "mode": {"train": "forwards in train mode", "eval": "forwards in eval mode",
-             "eval_after_train": "eval-mode forwards after one in train mode",
-             "last_eval_run": "eval-mode training forwards in a row, up to the latest",
-             "whole_model_eval": "every module of the model was in eval mode",
-             "samples": "batch norm: values per statistic (B*H*W) in the latest forward"},
+    "mode": {
+        "train": "forwards in train mode",
+        "eval": "forwards in eval mode",
+        "eval_after_train": "eval-mode forwards after one in train mode",
+        "last_eval_run": "eval-mode training forwards in a row, up to the latest",
+        "whole_model_eval": "every module of the model was in eval mode",
+        "samples": "batch norm: values per statistic (B*H*W) in the latest forward",
+    },
     # functional dropout and suspect dropout modules (site = op or module)
     "dropout": {
-        "p": "", "functional": "F.dropout rather than a module",
+        "p": "",
+        "functional": "F.dropout rather than a module",
         "active_in_eval": "times it was active in a module in eval mode, or under no_grad",
         "output_of_model": "it made the prediction that went into the loss function",
         "grad_disabled": "times it was active under no_grad",
     },
     # the first non-finite value (site = where it was seen, or None)
     "nonfinite": {
-        "where": "input, target, forward, backward, parameter, loss", "op": "", "value": "nan|inf",
-        "producer": "its inputs were finite", "low": "input range", "high": "", "module": "",
-        "parameter_was_bad": "a weight was already non-finite", "dtype": "",
+        "where": "input, target, forward, backward, parameter, loss",
+        "op": "",
+        "value": "nan|inf",
+        "producer": "its inputs were finite",
+        "low": "input range",
+        "high": "",
+        "module": "",
+        "parameter_was_bad": "a weight was already non-finite",
+        "dtype": "",
     },
     # an operation with an operand close to where it breaks (site = None; deep looks)
-    "near_singular": {"op": "log, sqrt, div, exp, ...", "operand": "smallest or largest operand",
-                      "module": ""},
+    "near_singular": {
+        "op": "log, sqrt, div, exp, ...",
+        "operand": "smallest or largest operand",
+        "module": "",
+    },
     # a training DataLoader (site = None)
-    "loader": {"sampler": "class name", "shuffle": "", "batch_size": "", "drop_last": "",
-               "length": "batches per epoch", "iterators": "times it was iterated",
-               "batches": "batches drawn", "max_drawn": "most batches drawn from one iterator"},
+    "loader": {
+        "sampler": "class name",
+        "shuffle": "",
+        "batch_size": "",
+        "drop_last": "",
+        "length": "batches per epoch",
+        "iterators": "times it was iterated",
+        "batches": "batches drawn",
+        "max_drawn": "most batches drawn from one iterator",
+    },
     # the scaler (site = None)
     "scaler": {"class": "", "dtype": "autocast dtype seen", "enabled": "", "updates": ""},
     # gradient clipping calls: one for each line
-    "clip": {"params": "tensors given", "grads": "of these with a gradient", "max_norm": "",
-             "trainable": "tensors that the optimizers hold"},
+    "clip": {
+        "params": "tensors given",
+        "grads": "of these with a gradient",
+        "max_norm": "",
+        "trainable": "tensors that the optimizers hold",
+    },
     # the exception that ended the script
     "error": {"type": "", "message": "", "known": "no_grad_fn, shape, ... or ''"},
     # what gradoctor itself lost
     "lost": {"what": "hook, disk, encode, ...", "message": ""},
     # what the governor did
-    "governor": {"looks": "full looks", "deep": "deep looks", "budget": "", "share": "own seconds"
-                 " over all seconds", "steady_share": "the same after the first 50 steps"},
+    "governor": {
+        "looks": "full looks",
+        "deep": "deep looks",
+        "budget": "",
+        "share": "own seconds over all seconds",
+        "steady_share": "the same after the first 50 steps",
+    },
     # models seen: one for each top-level module (site = None)
     "model": {"name": "", "class": "", "parameters": "", "compiled": "", "modules": ""},
 }

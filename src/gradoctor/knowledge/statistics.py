@@ -37,39 +37,93 @@ _TABLE: tuple[Statistic, ...] = (
     Statistic("clip.max_norm", _RUN, "", "light", "the bound given to the clipping call"),
     Statistic("scaler.scale", _RUN, "", "light", "GradScaler's scale"),
     Statistic("scaler.skipped", _RUN, "0/1", "light", "the scaler skipped the optimizer's step"),
-    Statistic("batch.size", _RUN, "samples", "light", "rows of the batch: of the loss function's"
-              " prediction, else of the model's first input"),
+    Statistic(
+        "batch.size",
+        _RUN,
+        "samples",
+        "light",
+        "rows of the batch: of the loss function's prediction, else of the model's first input",
+    ),
     Statistic("step.seconds", _RUN, "s", "light", "wall time since the last step boundary"),
     Statistic("own.seconds", _RUN, "s", "light", "gradoctor's share of step.seconds"),
     # ---- run, when looked at
-    Statistic("grad.norm", _RUN, "", "full", "L2 norm of all gradients as the optimizer sees them"
-              " (after unscaling and clipping)"),
-    Statistic("grad.cosine", _RUN, "cos", "full", "cosine of this and the previous step's gradient,"
-              " on a fixed sample of the elements"),
-    Statistic("grad.snr", _RUN, "ratio", "full", "sqrt(N)*|mean g|/rms|g| over the last N<=50 looks,"
-              " on the same sample; about 1 for pure noise"),
-    Statistic("update.predicted", _RUN, "loss", "full", "<gradient, update>: first-order change of"
-              " the loss"),
+    Statistic(
+        "grad.norm",
+        _RUN,
+        "",
+        "full",
+        "L2 norm of all gradients as the optimizer sees them (after unscaling and clipping)",
+    ),
+    Statistic(
+        "grad.cosine",
+        _RUN,
+        "cos",
+        "full",
+        "cosine of this and the previous step's gradient, on a fixed sample of the elements",
+    ),
+    Statistic(
+        "grad.snr",
+        _RUN,
+        "ratio",
+        "full",
+        "sqrt(N)*|mean g|/rms|g| over the last N<=50 looks,"
+        " on the same sample; about 1 for pure noise",
+    ),
+    Statistic(
+        "update.predicted",
+        _RUN,
+        "loss",
+        "full",
+        "<gradient, update>: first-order change of the loss",
+    ),
     # ---- optimizer
     Statistic("lr", ("optimizer",), "", "light", "largest learning rate of its groups"),
     # ---- loss: one site for each line that calls backward
-    Statistic("loss.value", ("loss",), "loss", "light", "mean of the roots of backward in this step,"
-              " GradScaler's scale divided out; NaN when not finite"),
+    Statistic(
+        "loss.value",
+        ("loss",),
+        "loss",
+        "light",
+        "mean of the roots of backward in this"
+        " step, GradScaler's scale divided out; NaN when not finite",
+    ),
     Statistic("loss.nonfinite", ("loss",), "code", "light", "0 finite, 1 NaN, 2 infinite"),
     # ---- loss functions (F.cross_entropy, nn.MSELoss, ...): one site for each calling line
     Statistic("lossfn.value", _FN, "loss", "full", "value it returned (mean if not reduced)"),
-    Statistic("lossfn.baseline", _FN, "loss", "full", "loss of the best predictor that ignores its"
-              " input, from the targets so far (knowledge.baselines)"),
+    Statistic(
+        "lossfn.baseline",
+        _FN,
+        "loss",
+        "full",
+        "loss of the best predictor that ignores its"
+        " input, from the targets so far (knowledge.baselines)",
+    ),
     Statistic("lossfn.kl", _FN, "nat", "full", "KL(label marginal || mean prediction)"),
-    Statistic("lossfn.simplex", _FN, "fraction", "full", "rows of the prediction in [0,1] that sum"
-              " to 1 within 1e-3"),
+    Statistic(
+        "lossfn.simplex",
+        _FN,
+        "fraction",
+        "full",
+        "rows of the prediction in [0,1] that sum to 1 within 1e-3",
+    ),
     Statistic("lossfn.unit", _FN, "fraction", "full", "elements of the prediction in [0,1]"),
-    Statistic("lossfn.logprob", _FN, "fraction", "full", "rows that are log-probabilities: all <= 0"
-              " and exp sums to 1 within 1e-3"),
+    Statistic(
+        "lossfn.logprob",
+        _FN,
+        "fraction",
+        "full",
+        "rows that are log-probabilities: all <= 0 and exp sums to 1 within 1e-3",
+    ),
     Statistic("prediction.mean", _FN, "", "full", "mean of the prediction"),
     Statistic("prediction.rms", _FN, "", "full", "root mean square of the prediction"),
-    Statistic("prediction.centred_ratio", _FN, "ratio", "full", "Var over the batch / E[(logit -"
-              " row mean)^2] (classification) or Var over the batch / E[y^2]: 0 = constant output"),
+    Statistic(
+        "prediction.centred_ratio",
+        _FN,
+        "ratio",
+        "full",
+        "Var over the batch / E[(logit -"
+        " row mean)^2] (classification) or Var over the batch / E[y^2]: 0 = constant output",
+    ),
     Statistic("target.mean", _FN, "", "full", "mean of the target"),
     Statistic("target.std", _FN, "", "full", "standard deviation of the target"),
     Statistic("target.min", _FN, "", "full", "smallest target, ignored ones left out"),
@@ -77,23 +131,45 @@ _TABLE: tuple[Statistic, ...] = (
     Statistic("target.nonfinite", _FN, "count", "full", "NaN or infinite targets"),
     Statistic("target.hash", _FN, "", "full", "24-bit hash of the target batch"),
     Statistic("label.entropy", _FN, "nat", "full", "entropy of the labels in this batch"),
-    Statistic("label.expected_entropy", _FN, "nat", "full", "what label.entropy would be on average"
-              " if the batch were drawn at random from the labels seen so far"),
+    Statistic(
+        "label.expected_entropy",
+        _FN,
+        "nat",
+        "full",
+        "what label.entropy would be on average"
+        " if the batch were drawn at random from the labels seen so far",
+    ),
     # ---- input: the first tensor given to each top-level model in training
     Statistic("input.mean", _IN, "", "full", "mean"),
     Statistic("input.std", _IN, "", "full", "standard deviation over everything"),
     Statistic("input.absmax", _IN, "", "full", "largest magnitude"),
     Statistic("input.nonfinite", _IN, "count", "full", "NaN or infinite elements"),
     Statistic("input.hash", _IN, "", "full", "24-bit hash of the batch"),
-    Statistic("input.duplicates", _IN, "fraction", "full", "rows equal to another row of the batch"),
-    Statistic("input.feature_mean", _IN, "", "full", "largest |mean| of a feature (channel) over"
-              " the samples so far"),
-    Statistic("input.feature_std", _IN, "", "full", "largest std of a feature over the samples so"
-              " far"),
-    Statistic("input.feature_offset", _IN, "ratio", "full", "largest |mean|/std of a feature that"
-              " is not constant"),
-    Statistic("input.feature_spread", _IN, "ratio", "full", "largest std over smallest non-zero std"
-              " of the features"),
+    Statistic("input.duplicates", _IN, "fraction", "full", "rows equal to another of the batch"),
+    Statistic(
+        "input.feature_mean",
+        _IN,
+        "",
+        "full",
+        "largest |mean| of a feature (channel) over the samples so far",
+    ),
+    Statistic(
+        "input.feature_std", _IN, "", "full", "largest std of a feature over the samples so far"
+    ),
+    Statistic(
+        "input.feature_offset",
+        _IN,
+        "ratio",
+        "full",
+        "largest |mean|/std of a feature that is not constant",
+    ),
+    Statistic(
+        "input.feature_spread",
+        _IN,
+        "ratio",
+        "full",
+        "largest std over smallest non-zero std of the features",
+    ),
     Statistic("input.samples", _IN, "samples", "full", "samples seen so far"),
     # ---- activations: outputs of leaf modules and of functional activations
     Statistic("act.rms", _ACT, "", "full", "root mean square of the output"),
@@ -101,24 +177,56 @@ _TABLE: tuple[Statistic, ...] = (
     Statistic("act.nonfinite", _ACT, "0/1", "full", "the output has a NaN or infinity"),
     Statistic("act.mean", _ACT, "", "full", "mean (sampled)"),
     Statistic("act.zero_fraction", _ACT, "fraction", "full", "exact zeros (sampled)"),
-    Statistic("act.centred_ratio", _ACT, "ratio", "full", "rms(y - mean over the batch)/rms(y):"
-              " 0 = the output does not depend on the sample"),
+    Statistic(
+        "act.centred_ratio",
+        _ACT,
+        "ratio",
+        "full",
+        "rms(y - mean over the batch)/rms(y): 0 = the output does not depend on the sample",
+    ),
     Statistic("act.similarity", _ACT, "cos", "full", "mean cosine between samples' outputs"),
-    Statistic("act.saturated_fraction", _ACT, "fraction", "full", "tanh beyond +-0.97, sigmoid"
-              " outside [0.03, 0.97] (only those activations)"),
-    Statistic("act.gain_loss", _ACT, "bits", "full", "-log2 of rms(phi') over its value at N(0,1)"
-              " input (sigmoid .212, tanh .681)"),
-    Statistic("act.dead_fraction", _ACT, "fraction", "full", "units that were 0 for every sample of"
-              " a sliding window of >= 20 looks and >= 2000 samples (ReLU-like only)"),
+    Statistic(
+        "act.saturated_fraction",
+        _ACT,
+        "fraction",
+        "full",
+        "tanh beyond +-0.97, sigmoid outside [0.03, 0.97] (only those activations)",
+    ),
+    Statistic(
+        "act.gain_loss",
+        _ACT,
+        "bits",
+        "full",
+        "-log2 of rms(phi') over its value at N(0,1) input (sigmoid .212, tanh .681)",
+    ),
+    Statistic(
+        "act.dead_fraction",
+        _ACT,
+        "fraction",
+        "full",
+        "units that were 0 for every sample of"
+        " a sliding window of >= 20 looks and >= 2000 samples (ReLU-like only)",
+    ),
     Statistic("actgrad.rms", _ACT, "", "full", "rms of the loss's gradient w.r.t. the output"),
     Statistic("actgrad.absmax", _ACT, "", "full", "its largest magnitude"),
     Statistic("actgrad.nonfinite", _ACT, "0/1", "full", "it has a NaN or infinity"),
     Statistic("actgrad.zero_fraction", _ACT, "fraction", "full", "its exact zeros (sampled)"),
-    Statistic("time.slope", ("module",), "bits/step", "deep", "recurrent modules: slope of log2 rms"
-              " of dL/dh_t against t, negative when early steps get less"),
+    Statistic(
+        "time.slope",
+        ("module",),
+        "bits/step",
+        "deep",
+        "recurrent modules: slope of log2 rms"
+        " of dL/dh_t against t, negative when early steps get less",
+    ),
     Statistic("time.length", ("module",), "steps", "deep", "recurrent modules: sequence length"),
-    Statistic("attention.entropy", ("module",), "ratio", "deep", "mean row entropy over its"
-              " largest possible value"),
+    Statistic(
+        "attention.entropy",
+        ("module",),
+        "ratio",
+        "deep",
+        "mean row entropy over its largest possible value",
+    ),
     # ---- parameters
     Statistic("weight.rms", _PAR, "", "full", "root mean square"),
     Statistic("weight.absmax", _PAR, "", "full", "largest magnitude"),
@@ -131,10 +239,16 @@ _TABLE: tuple[Statistic, ...] = (
     Statistic("update.rms", _PAR, "", "full", "rms of new - old with weight decay taken out"),
     Statistic("update.ratio", _PAR, "ratio", "full", "update.rms / weight.rms"),
     Statistic("update.decay_rms", _PAR, "", "full", "rms of lr * weight_decay * w"),
-    Statistic("update.lost_fraction", _PAR, "fraction", "full", "elements with a gradient whose"
-              " bits did not change (bf16 and fp16 parameters)"),
-    Statistic("update.progress", _PAR, "share", "full", "|<g, update>| over its sum over all"
-              " parameters"),
+    Statistic(
+        "update.lost_fraction",
+        _PAR,
+        "fraction",
+        "full",
+        "elements with a gradient whose bits did not change (bf16 and fp16 parameters)",
+    ),
+    Statistic(
+        "update.progress", _PAR, "share", "full", "|<g, update>| over its sum over all parameters"
+    ),
 )
 
 STATISTICS: dict[str, Statistic] = {s.name: s for s in _TABLE}

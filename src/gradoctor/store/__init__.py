@@ -1,0 +1,1 @@
+"""The run file: frames, sites and facts in SQLite."""
