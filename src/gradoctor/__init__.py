@@ -11,15 +11,11 @@ from gradoctor._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from gradoctor.diagnosis import diagnose as diagnose
-    from gradoctor.watch import Checkup as Checkup
-    from gradoctor.watch import watch as watch
 
 _HOMES = {
-    "watch": "gradoctor.watch",
-    "Checkup": "gradoctor.watch",
     "diagnose": "gradoctor.diagnosis",
 }
-__all__ = ["Checkup", "__version__", "diagnose", "watch"]  # noqa: F822
+__all__ = ["__version__", "diagnose"]
 
 
 def __getattr__(name: str) -> Any:

@@ -233,7 +233,7 @@ class Gathering:
             if device.type == "cuda":
                 pinned = torch.empty(flat.shape, dtype=torch.float32, pin_memory=True)
                 flat = pinned.copy_(flat, non_blocking=True)
-                copied = torch.cuda.Event()
+                copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
                 copied.record(torch.cuda.current_stream(device))
                 self._copied.append(copied)
             self._moved[device] = flat
