@@ -1,0 +1,5 @@
+"""``python -m gradoctor``."""
+
+from gradoctor.commands import main
+
+main()

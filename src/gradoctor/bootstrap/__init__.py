@@ -1,0 +1,1 @@
+"""What a watched Python loads before the script; see docs/architecture.md."""

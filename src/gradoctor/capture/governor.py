@@ -1,0 +1,96 @@
+"""Decides which steps are looked at and how deeply, so that watching stays within its budget."""
+
+from __future__ import annotations
+
+from gradoctor.capture.recorder import Look
+
+YOUNG = 50
+"""Steps that are all looked at: most diseases show themselves here."""
+
+DEEP_STEPS = frozenset({0, 1, 2, 3, 10, 20, 49}) | {
+    base * 10**power for base in (1, 2, 5) for power in range(2, 7)
+}
+
+
+class Governor:
+    """Plans looks from its own measured cost.
+
+    While the run is young (the first 50 steps) every step is looked at. Later a look is taken when
+    it is due on a logarithmic grid (every ``step / 50`` steps) and the time spent after step 50
+    stays below ``budget * elapsed + credit``; a run whose steps are long is looked at more often,
+    as its budget allows.
+
+    Args:
+        budget: share of the run's wall time that watching may take, such as 0.02.
+        credit: seconds that may be spent beyond the budget once, so that short runs are seen too.
+    """
+
+    def __init__(self, budget: float = 0.02, credit: float = 1.0) -> None:
+        self.budget = budget
+        self.credit = credit
+        self.looks = 0
+        self.deep = 0
+        self.own = 0.0
+        self.total = 0.0
+        self._own_young = 0.0
+        self._total_young = 0.0
+        self._cost = 0.0
+        self._plain = 0.0
+        self._seconds = 0.0
+        self._last = 0
+        self._alarm = 0
+
+    def alarm(self, looks: int = 3) -> None:
+        """Something turned suspect: look deeply at the next steps whatever it costs."""
+        self._alarm = max(self._alarm, looks)
+
+    def spent(self, step: int, look: Look, own: float, total: float) -> None:
+        """Book the step that ended: our seconds and all seconds."""
+        self.own += own
+        self.total += total
+        rest = total - own
+        self._seconds = rest if not self._seconds else 0.95 * self._seconds + 0.05 * rest
+        if step < YOUNG:
+            self._own_young, self._total_young = self.own, self.total
+        if look >= Look.FULL:
+            self.looks += 1
+            self.deep += look >= Look.DEEP
+            self._last = step
+            if look == Look.FULL:
+                self._cost = own if not self._cost else 0.8 * self._cost + 0.2 * own
+        else:
+            self._plain = own if not self._plain else 0.9 * self._plain + 0.1 * own
+
+    def plan(self, step: int) -> Look:
+        """How deeply the step that begins is to be looked at."""
+        if self._alarm:
+            self._alarm -= 1
+            return Look.DEEP
+        if step < YOUNG:
+            return Look.DEEP if step in DEEP_STEPS else Look.FULL
+        if not self._affordable():
+            return Look.LIGHT
+        gap = step - self._last
+        if gap >= max(1, step // YOUNG) or gap >= self._budget_gap():
+            return Look.DEEP if step in DEEP_STEPS else Look.FULL
+        return Look.LIGHT
+
+    def _affordable(self) -> bool:
+        own = self.own - self._own_young + self._cost
+        return own <= self.budget * (self.total - self._total_young) + self.credit
+
+    def _budget_gap(self) -> float:
+        """Looks this far apart cost what the budget allows, the light looks' cost taken off."""
+        allowed = self.budget * self._seconds - self._plain
+        return self._cost / allowed if allowed > 0 else float("inf")
+
+    @property
+    def share(self) -> float:
+        """Our share of all the time so far."""
+        return self.own / self.total if self.total > 0 else 0.0
+
+    @property
+    def steady_share(self) -> float:
+        """The same, the first 50 steps left out."""
+        total = self.total - self._total_young
+        return (self.own - self._own_young) / total if total > 0 else 0.0

@@ -1,0 +1,174 @@
+"""Watches outputs of modules and the gradients that come back to them.
+
+Global module hooks are installed for the steps that are looked at and removed after, so that the
+user's modules carry nothing of ours and other steps cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as torch_module
+
+from gradoctor import statistics as kernels
+from gradoctor.capture.guard import Guard
+from gradoctor.capture.models import Models, ModuleInfo
+from gradoctor.capture.recorder import Recorder
+from gradoctor.capture.roles import RELU_LIKE, SATURATING, first_tensor, unit_dim
+
+MAX_CALLS = 6
+"""Calls of one module in one step that are measured: a rollout may call it thousands of times."""
+
+
+Measured = tuple[tuple[str, ...], torch.Tensor]
+
+
+@dataclass(slots=True)
+class Call:
+    """One forward of a site in this step, measured; its gradient may still come."""
+
+    site: int
+    values: list[Measured]
+    backward: torch.Tensor | None = None
+    training: bool = True
+
+
+class ModuleWatch:
+    """Measures every module's output and its gradient during a look.
+
+    Args:
+        on_top: called with ``(module, args)`` when a training forward of a top-level module begins.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        models: Models,
+        guard: Guard,
+        on_top: Callable[[nn.Module, tuple[Any, ...]], None],
+    ) -> None:
+        self.recorder = recorder
+        self.models = models
+        self.guard = guard
+        self.on_top = on_top
+        self.stack: list[nn.Module] = []
+        self.in_backward = False
+        self.calls: dict[int, list[Call]] = {}
+        self.counts: dict[int, int] = {}
+        self.used: set[int] = set()
+        self._handles: list[Any] = []
+
+    # ---- on and off --------------------------------------------------------------------------
+    @property
+    def active(self) -> bool:
+        """The hooks are installed."""
+        return bool(self._handles)
+
+    def install(self) -> None:
+        """Start watching every module of the process."""
+        if not self._handles:
+            self.stack.clear()
+            self._handles = [
+                torch_module.register_module_forward_pre_hook(self._enter),
+                torch_module.register_module_forward_hook(self._leave, always_call=True),
+            ]
+
+    def remove(self) -> None:
+        """Stop watching."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+        self.stack.clear()
+
+    # ---- forward -----------------------------------------------------------------------------
+    def _enter(self, module: nn.Module, args: Any) -> None:
+        if self.in_backward or torch.compiler.is_compiling():
+            return
+        if not self.stack and torch.is_grad_enabled():
+            self.guard.call("models", self.on_top, module, args)
+        self.stack.append(module)
+
+    def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
+        if self.in_backward or torch.compiler.is_compiling():
+            return
+        while self.stack and self.stack.pop() is not module:
+            pass
+        if torch.is_grad_enabled() and output is not None:
+            self.guard.call("activations", self._measure_module, module, output)
+
+    def _measure_module(self, module: nn.Module, output: Any) -> None:
+        info = self.models.info(module)
+        if info is None or not (info.model or info.params or info.activation):
+            return
+        tensor = first_tensor(output)
+        if tensor is None or tensor.numel() == 0:
+            return
+        self.used.add(info.site)
+        self.models.ran(info, tensor)
+        if info.activation in RELU_LIKE and info.dead is None:
+            info.dead = kernels.DeadUnits(unit_dim(module, tensor))
+        self.measure(info.site, tensor, info.activation, info.dead, self._is_training(module, info))
+
+    def _is_training(self, module: nn.Module, info: ModuleInfo) -> bool:
+        del info
+        return self.stack[0].training if self.stack else module.training
+
+    def measure(
+        self,
+        site: int,
+        output: torch.Tensor,
+        activation: str = "",
+        dead: kernels.DeadUnits | None = None,
+        training: bool = True,
+    ) -> None:
+        """Measure one output now, while it is in the cache, and wait for its gradient."""
+        count = self.counts[site] = self.counts.get(site, 0) + 1
+        if count > MAX_CALLS:
+            return
+        values = output.detach()
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            taken: list[tuple[tuple[str, ...], torch.Tensor]] = [
+                (kernels.ACT, kernels.summarise_activation(values))
+            ]
+            if activation in SATURATING:
+                taken.append((kernels.SATURATION, kernels.summarise_saturation(values, activation)))
+            if dead is not None:
+                dead.observe(values)
+                fraction = dead.fraction()
+                if fraction is not None:
+                    taken.append((("act.dead_fraction",), fraction))
+        call = Call(site, taken, training=training)
+        self.calls.setdefault(site, []).append(call)
+        node = output.grad_fn
+        if output.requires_grad and node is not None:
+            node.register_prehook(partial(self._arrive, call, output.output_nr))
+
+    # ---- backward ----------------------------------------------------------------------------
+    def _arrive(self, call: Call, number: int, gradients: tuple[torch.Tensor | None, ...]) -> None:
+        gradient = gradients[number] if number < len(gradients) else None
+        if gradient is not None:
+            self.guard.call("gradients", self._measure_gradient, call, gradient)
+
+    def _measure_gradient(self, call: Call, gradient: torch.Tensor) -> None:
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            call.backward = kernels.summarise_gradient(gradient.detach())
+
+    # ---- the step's end ----------------------------------------------------------------------
+    def close_step(self) -> None:
+        """Record one call a site: the last that got a gradient, else the last in train mode."""
+        for site, calls in self.calls.items():
+            chosen = next(
+                (c for c in reversed(calls) if c.backward is not None),
+                next((c for c in reversed(calls) if c.training), calls[-1]),
+            )
+            for columns, values in chosen.values:
+                self.recorder.put(site, columns, values)
+            if chosen.backward is not None:
+                self.recorder.put(site, kernels.ACTGRAD, chosen.backward)
+        self.calls, self.counts = {}, {}
+        self.stack.clear()

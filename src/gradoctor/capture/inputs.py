@@ -1,0 +1,73 @@
+"""What goes into each model in training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from gradoctor import statistics as kernels
+from gradoctor.capture.models import Models, walk
+from gradoctor.capture.recorder import Recorder
+
+
+class Inputs:
+    """Summaries of the first tensor given to each top-level model."""
+
+    def __init__(self, recorder: Recorder, models: Models) -> None:
+        self.recorder = recorder
+        self.models = models
+        self._moments: dict[int, kernels.FeatureMoments] = {}
+        self._done: set[tuple[int, int]] = set()
+
+    def observe(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A training forward of a top-level module begins; one batch a step is measured."""
+        x = next((a for a in args if isinstance(a, torch.Tensor)), None)
+        if x is None or x.numel() == 0:
+            return
+        site = self._site(module, x)
+        if (site, self.recorder.step) in self._done:
+            return
+        self._done = {(site, self.recorder.step)} | {
+            d for d in self._done if d[1] == self.recorder.step
+        }
+        x = x.detach()
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            self.recorder.put(site, kernels.INPUT, kernels.summarise_input(x))
+            moments = self._moments.setdefault(site, kernels.FeatureMoments())
+            moments.add(x)
+            if x.is_floating_point():
+                self.recorder.put(site, kernels.FEATURES, moments.summary())
+
+    def _site(self, module: nn.Module, x: torch.Tensor) -> int:
+        name = self.models.name_of(module)
+        site = self.recorder.site(
+            "input", f"{name}.input", key=id(module), type=type(module).__name__,
+            file=self.models.place_of(module)[0], line=self.models.place_of(module)[1],
+            meta={
+                "model": name, "dtype": str(x.dtype).removeprefix("torch."),
+                "shape": list(x.shape), "kind": "float" if x.is_floating_point() else "ids",
+                "first_layer": None, "first_role": "",
+            },
+        )  # fmt: skip
+        known = self.recorder.get(site)
+        if known.meta.get("first_layer") is None:
+            first = self._first_layer(module)
+            if first is not None:
+                meta = {**known.meta, "first_layer": first[0], "first_role": first[1]}
+                self.recorder.update_site(site, meta=meta)
+        return site
+
+    def _first_layer(self, module: nn.Module) -> tuple[int, str] | None:
+        """The watched module below ``module`` that ran first and has a say in the signal."""
+        ran = [
+            info
+            for _, child, _ in walk(module)
+            if (info := self.models.modules.get(id(child))) is not None and info.order >= 0
+        ]
+        ran = [i for i in ran if i.role not in ("other", "dropout", "pool")]
+        if not ran:
+            return None
+        first = min(ran, key=lambda i: i.order)
+        return first.site, first.role

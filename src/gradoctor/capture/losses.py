@@ -1,0 +1,263 @@
+"""The loss: roots of backward, and the loss functions that made them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from gradoctor import statistics as kernels
+from gradoctor.capture.recorder import Look, Recorder
+from gradoctor.capture.source import caller
+
+LOSSES: dict[Any, str] = {
+    getattr(functional, name): name
+    for name in (
+        "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+        "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "gaussian_nll_loss",
+        "poisson_nll_loss", "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss",
+        "soft_margin_loss", "multilabel_soft_margin_loss", "triplet_margin_loss",
+        "cosine_embedding_loss", "ctc_loss",
+    )
+}  # fmt: skip
+
+CLASSIFYING = frozenset({"cross_entropy", "nll_loss"})
+_POSITIONS = {
+    "cross_entropy": (
+        "weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing",
+    ),
+    "nll_loss": ("weight", "size_average", "ignore_index", "reduce", "reduction"),
+    "binary_cross_entropy": ("weight", "size_average", "reduce", "reduction"),
+    "binary_cross_entropy_with_logits": ("weight", "size_average", "reduce", "reduction"),
+    "mse_loss": ("size_average", "reduce", "reduction", "weight"),
+    "l1_loss": ("size_average", "reduce", "reduction", "weight"),
+    "smooth_l1_loss": ("size_average", "reduce", "reduction", "beta"),
+    "huber_loss": ("reduction", "delta", "weight"),
+    "kl_div": ("size_average", "reduce", "reduction", "log_target"),
+}  # fmt: skip
+_THROUGH = frozenset(
+    f"{name}Backward{number}"
+    for name in (
+        "View", "Squeeze", "Unsqueeze", "ReshapeAlias", "UnsafeView", "Transpose", "T", "ToCopy",
+        "Permute", "Select", "Slice", "Clone", "Alias", "Div", "Mul", "Mean", "Sum",
+    )
+    for number in (0, 1)
+)  # fmt: skip
+"""Operations that a loss or a prediction may pass through and stay what it is."""
+
+
+@dataclass(slots=True)
+class LossCall:
+    """What is known of one line that calls a loss function."""
+
+    site: int
+    function: str
+    baseline: kernels.Baseline
+    file: str | None
+    line: int | None
+    data: dict[str, Any] = field(default_factory=dict)
+    counts: kernels.LabelCounts | None = None
+
+
+class Losses:
+    """Watches loss functions during looks, and every root of backward."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.calls: dict[tuple[str, str | None, int | None], LossCall] = {}
+        self.latest: list[tuple[LossCall, Any, float]] = []
+        self.roots: dict[int, list[torch.Tensor]] = {}
+        self.root_names: dict[int, str] = {}
+        self.batch: int | None = None
+
+    # ---- loss functions ----------------------------------------------------------------------
+    def observe(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        """A loss function was called in training."""
+        name = LOSSES[func]
+        given = dict(zip(("input", "target"), args, strict=False)) | kwargs
+        given |= dict(zip(_POSITIONS.get(name, ()), args[2:], strict=False))
+        prediction, target = given.get("input"), given.get("target")
+        if not isinstance(prediction, torch.Tensor) or not isinstance(target, torch.Tensor):
+            return
+        if not (isinstance(out, torch.Tensor) and out.requires_grad):
+            return
+        file, line = caller()
+        call = self.calls.get((name, file, line)) or self._meet(name, file, line, given)
+        value = out.detach()
+        self.latest.append((call, out.grad_fn, float(value.float().mean())))
+        self.batch = prediction.shape[0] if prediction.dim() else 1
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            self._measure(call, prediction.detach(), target.detach(), value, given)
+            self._describe(call, prediction, target, out, given)
+
+    def _meet(
+        self, name: str, file: str | None, line: int | None, given: dict[str, Any]
+    ) -> LossCall:
+        reduction = given.get("reduction") or "mean"
+        site = self.recorder.site(
+            "lossfn", name, key=(name, file, line), type=name, file=file, line=line,
+            meta={"function": name, "reduction": reduction, "loss": None},
+        )  # fmt: skip
+        options = {
+            k: given[k] for k in ("label_smoothing", "weight", "ignore_index", "delta", "beta")
+            if given.get(k) is not None
+        }  # fmt: skip
+        call = LossCall(site, name, kernels.Baseline(name, **options), file, line)
+        self.calls[name, file, line] = call
+        return call
+
+    def _measure(
+        self,
+        call: LossCall,
+        prediction: torch.Tensor,
+        target: torch.Tensor,
+        value: torch.Tensor,
+        given: dict[str, Any],
+    ) -> None:
+        put = self.recorder.put
+        classes = call.function in CLASSIFYING and prediction.dim() >= 1
+        class_dim = 1 if prediction.dim() > 1 else 0
+        count = prediction.shape[class_dim] if classes else None
+        ignore = given.get("ignore_index", -100) if classes else None
+        call.baseline.add(target, count)
+        put(call.site, ("lossfn.value",), value.float().mean().reshape(1))
+        put(call.site, ("lossfn.baseline",), call.baseline.value())
+        put(call.site, kernels.PREDICTION, kernels.summarise_prediction(prediction, classes))
+        put(call.site, kernels.SHAPE, kernels.summarise_probability_shape(prediction, class_dim))
+        put(call.site, kernels.TARGET, kernels.summarise_target(target, ignore))
+        labels = call.baseline.labels
+        if labels is not None and classes:
+            entropy = labels.batch_entropy(target)
+            expected = labels.expected_batch_entropy(target.numel())
+            put(call.site, ("label.entropy",), entropy)
+            put(call.site, ("label.expected_entropy",), expected)
+            rows = prediction.float().movedim(class_dim, -1)
+            rows = rows.reshape(-1, prediction.shape[class_dim])
+            mean = (rows.softmax(1) if call.function == "cross_entropy" else rows.exp()).mean(0)
+            put(call.site, ("lossfn.kl",), labels.kl_to(mean))
+
+    def _describe(
+        self,
+        call: LossCall,
+        prediction: torch.Tensor,
+        target: torch.Tensor,
+        out: torch.Tensor,
+        given: dict[str, Any],
+    ) -> None:
+        data = call.data
+        data["calls"] = data.get("calls", 0) + 1
+        data["negative"] = data.get("negative", 0) + int(bool((out.detach() < 0).any()))
+        if self.recorder.look < Look.DEEP and data["calls"] > 5:
+            labels = call.baseline.labels
+            if labels is None or labels.counts is None:
+                return
+        data |= {
+            "function": call.function, "reduction": given.get("reduction") or "mean",
+            "prediction_shape": list(prediction.shape), "target_shape": list(target.shape),
+            "target_dtype": str(target.dtype).removeprefix("torch."),
+            "producer": producer(prediction), "label_smoothing": given.get("label_smoothing", 0.0),
+            "weighted": given.get("weight") is not None, "training": True, "classes": None,
+        }  # fmt: skip
+        if call.function in CLASSIFYING:
+            data["classes"] = prediction.shape[1 if prediction.dim() > 1 else 0]
+        labels = call.baseline.labels
+        if labels is not None and labels.counts is not None:
+            if labels.classes <= 1024:
+                data["label_counts"] = [int(c) for c in labels.counts.tolist()]
+            data["ignored"] = 1 - float(labels.counts.sum()) / max(1, labels.seen)
+        if target.dim() == 2 and target.shape == prediction.shape:
+            self._describe_rows(data, target)
+        self.recorder.fact("loss_call", call.site, file=call.file, line=call.line, **data)
+
+    @staticmethod
+    def _describe_rows(data: dict[str, Any], target: torch.Tensor) -> None:
+        binary = bool(((target == 0) | (target == 1)).all())
+        ones = target.sum(1)
+        data["one_hot"] = binary and bool((ones == 1).all())
+        data["multi_label"] = binary and not bool((ones == 1).all())
+
+    # ---- roots of backward -------------------------------------------------------------------
+    def root(self, tensor: torch.Tensor, scale: float) -> int:
+        """A backward starts from this tensor; gives the id of its loss site."""
+        file, line = caller()
+        function = tensor.grad_fn.name() if tensor.grad_fn is not None else ""
+        site = self.recorder.site(
+            "loss", f"loss@{line}" if line else "loss", key=(file, line), type=function, file=file,
+            line=line, meta={"function": function},
+        )  # fmt: skip
+        value = tensor.detach().float().mean() / scale
+        self.roots.setdefault(site, []).append(value)
+        self._link(site, tensor, scale)
+        return site
+
+    def _link(self, site: int, tensor: torch.Tensor, scale: float) -> None:
+        """Find the loss function that this root hangs on alone, and the factor between them."""
+        if not self.latest:
+            return
+        node, depth = tensor.grad_fn, 0
+        while node is not None and depth < 12:
+            for call, made, value in self.latest:
+                if made is node:
+                    self._join(call, site, tensor, scale, value)
+                    return
+            parents = [n for n, _ in node.next_functions if n is not None]
+            node = parents[0] if len(parents) == 1 and node.name() in _THROUGH else None
+            depth += 1
+
+    def _join(
+        self, call: LossCall, site: int, tensor: torch.Tensor, scale: float, value: float
+    ) -> None:
+        old = self.recorder.get(call.site)
+        if old.meta.get("loss") != site:
+            self.recorder.update_site(call.site, meta={**old.meta, "loss": site})
+        root = float(tensor.detach().float().mean()) / scale
+        factor = root / value if value else None
+        if factor is not None and math.isfinite(factor):
+            call.data["factor"] = factor
+            if self.recorder.known_fact("loss_call", call.site):
+                self.recorder.fact("loss_call", call.site, count=0, factor=factor)
+
+    # ---- the step's end ----------------------------------------------------------------------
+    def close_step(self) -> bool:
+        """Record the loss of the step; True when it was not finite."""
+        bad = False
+        for site, values in self.roots.items():
+            mean = torch.stack(values).mean() if len(values) > 1 else values[0]
+            if mean.device.type == "cpu":
+                number = float(mean)
+                code = 0.0 if math.isfinite(number) else (1.0 if math.isnan(number) else 2.0)
+                bad = bad or code > 0
+                self.recorder.put(
+                    site, ("loss.value", "loss.nonfinite"), (math.nan if code else number, code)
+                )
+            else:
+                nan, inf = torch.isnan(mean).float(), torch.isinf(mean).float()
+                shown = torch.where(torch.isfinite(mean), mean, torch.full_like(mean, math.nan))
+                self.recorder.put(
+                    site, ("loss.value", "loss.nonfinite"), torch.stack([shown, nan + 2 * inf])
+                )
+        self.roots, self.latest = {}, []
+        return bad
+
+
+def producer(prediction: torch.Tensor) -> str:
+    """Name of the operation that made a tensor, views passed over: softmax, sigmoid, addmm, ..."""
+    node = prediction.grad_fn
+    for _ in range(8):
+        if node is None:
+            return ""
+        name = str(node.name())
+        if name not in _THROUGH or name in {"DivBackward0", "MulBackward0"}:
+            return _words(name)
+        parents = [n for n, _ in node.next_functions if n is not None]
+        node = parents[0] if len(parents) == 1 else None
+    return ""
+
+
+def _words(name: str) -> str:
+    stem = name.split("Backward", maxsplit=1)[0]
+    out = "".join(f"_{c.lower()}" if c.isupper() else c for c in stem)
+    return out.strip("_")

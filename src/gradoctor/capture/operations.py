@@ -1,0 +1,139 @@
+"""Sees single operations during looks: loss functions, functional activations, raw products."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from gradoctor import statistics as kernels
+from gradoctor.capture.deep import DeepLook
+from gradoctor.capture.losses import LOSSES
+from gradoctor.capture.recorder import Look
+from gradoctor.capture.roles import FUNCTIONAL, RELU_LIKE, is_watched_whole, unit_dim
+from gradoctor.capture.source import caller
+
+if TYPE_CHECKING:
+    from gradoctor.capture.session import Session
+
+PRODUCTS = frozenset(
+    f
+    for f in (
+        torch.matmul, torch.mm, torch.addmm, torch.bmm, torch.nn.functional.linear,
+        torch.nn.functional.conv1d, torch.nn.functional.conv2d, torch.Tensor.matmul,
+        torch.Tensor.mm, torch.Tensor.__matmul__, torch.Tensor.__rmatmul__,
+    )
+)  # fmt: skip
+IDLE = 400
+"""Operations without gradient after which the mode leaves: an evaluation is under way."""
+
+
+class OperationMode(TorchFunctionMode):
+    """Lies at the bottom of the stack of modes, so that the user's own modes nest as they did."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.deep = DeepLook(session)
+        self.active = False
+        self._idle = 0
+        self._counts: dict[tuple[str | None, int | None, str], int] = {}
+        self._step = -1
+        self._dead: dict[int, kernels.DeadUnits] = {}
+
+    def enter(self) -> None:
+        """Start seeing operations."""
+        if not self.active:
+            self.active, self._idle = True, 0
+            with _Emptied():
+                torch.overrides._push_mode(self)  # type: ignore[no-untyped-call]
+
+    def leave(self) -> None:
+        """Stop seeing operations."""
+        if self.active:
+            self.active = False
+            with _Emptied(drop=self):
+                pass
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        session = self.session
+        if session.guard.inside or session.hooks.in_backward:
+            return out
+        if func in LOSSES or func in FUNCTIONAL or func in PRODUCTS:
+            session.guard.call("operations", self._observe, func, args, kwargs, out)
+        if session.recorder.look >= Look.DEEP:
+            session.guard.call("deep look", self.deep.observe, func, args, kwargs, out)
+        return out
+
+    def _observe(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        if not torch.is_grad_enabled():
+            return
+        if func in LOSSES:
+            self.session.losses.observe(func, args, kwargs, out)
+        elif isinstance(out, torch.Tensor) and out.requires_grad and not self._in_torch_module():
+            if func in FUNCTIONAL:
+                self._measure(FUNCTIONAL[func], out, "activation")
+            elif any(isinstance(a, nn.Parameter) or _is_leaf(a) for a in args[:3]):
+                self._measure("matmul", out, "matmul")
+
+    def _in_torch_module(self) -> bool:
+        """The operation belongs to a module that is a site itself."""
+        stack = self.session.hooks.stack
+        return bool(stack) and (
+            type(stack[-1]).__module__.startswith("torch.nn.modules")
+            and is_watched_whole(stack[-1])
+        )
+
+    def _measure(self, name: str, out: torch.Tensor, role: str) -> None:
+        session = self.session
+        if self._step != session.recorder.step:
+            self._step = session.recorder.step
+            self._counts.clear()
+        file, line = caller()
+        owner = session.models.name_of(session.hooks.stack[-1]) if session.hooks.stack else ""
+        at = (file, line, f"{name}:{owner}")
+        index = self._counts[at] = self._counts.get(at, 0) + 1
+        if index > 64:
+            return
+        shown = f"{owner}.{name}" if owner else f"{name}@{line}"
+        meta = {
+            "activation": name if role == "activation" else "", "role": role, "module": owner,
+            "index": index - 1, "class": name, "out_shape": list(out.shape), "model": "",
+        }  # fmt: skip
+        site = session.recorder.site(
+            "module" if role == "matmul" else "op", shown if index == 1 else f"{shown}#{index}",
+            key=(at, index), type=name, file=file, line=line, order=-1, meta=meta,
+        )  # fmt: skip
+        if session.recorder.get(site).order < 0:
+            session.recorder.update_site(site, order=session.models.next_order())
+        dead = None
+        if name in RELU_LIKE:
+            dead = self._dead.setdefault(site, kernels.DeadUnits(unit_dim(None, out)))
+        session.hooks.measure(site, out, name if role == "activation" else "", dead)
+
+
+def _is_leaf(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_leaf and value.requires_grad
+
+
+class _Emptied:
+    """Takes all modes off the stack and puts them back after, less one that is to go."""
+
+    def __init__(self, drop: TorchFunctionMode | None = None) -> None:
+        self._drop = drop
+        self._held: list[Any] = []
+
+    def __enter__(self) -> None:
+        while torch._C._len_torch_function_stack():
+            self._held.append(torch.overrides._pop_mode())  # type: ignore[no-untyped-call]
+
+    def __exit__(self, *_: object) -> None:
+        for mode in reversed(self._held):
+            if mode is not self._drop:
+                torch.overrides._push_mode(mode)  # type: ignore[no-untyped-call]

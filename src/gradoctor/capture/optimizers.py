@@ -1,0 +1,129 @@
+"""The optimizers of a run: their sites, settings, and who owns which parameter."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from gradoctor.capture.models import Models
+from gradoctor.capture.places import Places
+from gradoctor.capture.recorder import Recorder
+
+ADAPTIVE = frozenset(
+    {
+        "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "Adagrad", "Adadelta", "RMSprop", "Rprop",
+        "SparseAdam", "Adafactor", "Muon",
+    }
+)  # fmt: skip
+DECOUPLED = frozenset({"AdamW"})
+_SETTINGS = ("lr", "weight_decay", "momentum", "eps", "betas", "alpha", "nesterov", "dampening")
+
+
+@dataclass(slots=True)
+class OptimizerInfo:
+    """What is known of one optimizer."""
+
+    site: int
+    ref: weakref.ref[torch.optim.Optimizer]
+    kind: str
+    adaptive: bool
+    facts: dict[str, Any] = field(default_factory=dict)
+    steps: int = 0
+    backwards: int = 0
+    without_backward: int = 0
+    names: dict[int, str] = field(default_factory=dict)
+
+
+class Optimizers:
+    """All optimizers that were made or have stepped."""
+
+    def __init__(self, recorder: Recorder, models: Models, places: Places) -> None:
+        self.recorder = recorder
+        self.models = models
+        self.places = places
+        self.known: dict[int, OptimizerInfo] = {}
+
+    def info(self, optimizer: torch.optim.Optimizer) -> OptimizerInfo:
+        """The record of an optimizer; made at the first call."""
+        found = self.known.get(id(optimizer))
+        if found is not None and found.ref() is optimizer:
+            return found
+        kind = type(optimizer).__name__
+        file, line = self.places.of(optimizer)
+        group = optimizer.param_groups[0] if optimizer.param_groups else {}
+        settings = {k: _plain(group[k]) for k in _SETTINGS if k in group}
+        adaptive = any(base.__name__ in ADAPTIVE for base in type(optimizer).__mro__)
+        count = sum(len(g["params"]) for g in optimizer.param_groups)
+        site = self.recorder.site(
+            "optimizer", kind if not self._taken(kind) else f"{kind}_{len(self.known)}",
+            key=(id(optimizer), len(self.known)), type=kind, file=file, line=line,
+            meta={"class": kind, "adaptive": adaptive, "parameters": count, **settings},
+        )  # fmt: skip
+        found = OptimizerInfo(site, weakref.ref(optimizer), kind, adaptive)
+        found.facts = {"class": kind, "defaults": settings, "parameters": count, "closure": False}
+        self.known[id(optimizer)] = found
+        return found
+
+    def _taken(self, name: str) -> bool:
+        return any(self.recorder.get(o.site).name == name for o in self.known.values())
+
+    def alive(self) -> list[tuple[OptimizerInfo, torch.optim.Optimizer]]:
+        """All optimizers that still exist."""
+        return [(o, opt) for o in self.known.values() if (opt := o.ref()) is not None]
+
+    def owners(self) -> dict[int, int]:
+        """Optimizer site by ``id`` of each parameter that an optimizer holds."""
+        return {
+            id(p): info.site
+            for info, optimizer in self.alive()
+            for group in optimizer.param_groups
+            for p in group["params"]
+        }
+
+    def lr(self, optimizer: torch.optim.Optimizer) -> float:
+        """The largest learning rate of its groups."""
+        rates = [float(g["lr"]) for g in optimizer.param_groups if "lr" in g]
+        return max(rates, default=float("nan"))
+
+    def state(self, info: OptimizerInfo, optimizer: torch.optim.Optimizer, seen: set[int]) -> None:
+        """State the optimizer's facts; ``seen``: ids of tensors that ran or got a gradient."""
+        held = [p for g in optimizer.param_groups for p in g["params"]]
+        known = [self.models.known_parameter(p) for p in held]
+        orphans = sum(
+            1
+            for p, k in zip(held, known, strict=True)
+            if (k is None or not k.registered) and id(p) not in seen and p.grad is None
+        )
+        info.facts |= {
+            "parameters": len(held), "steps": info.steps, "orphans": orphans,
+            "names": [k.name for k in known if k is not None][:5],
+            "steps_without_backward": info.without_backward,
+        }  # fmt: skip
+        place = self.recorder.get(info.site)
+        self.recorder.fact(
+            "optimizer", info.site, file=place.file, line=place.line, count=0, **info.facts
+        )
+
+    @staticmethod
+    def decay(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> float:
+        """lr * weight_decay of a group: the part of an update that pulls weights to zero.
+
+        Exact for decoupled decay and plain SGD. Coupled L2 in an adaptive optimizer is rescaled by
+        its second moment and cannot be separated: 0.
+        """
+        rate, decay = float(group.get("lr", 0.0)), float(group.get("weight_decay", 0.0) or 0.0)
+        kind = type(optimizer).__name__
+        if kind in DECOUPLED or group.get("decoupled_weight_decay") or kind in {"SGD", "Muon"}:
+            return rate * decay
+        return 0.0
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return float(value)
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, bool | int | float | str) or value is None else str(value)

@@ -1,0 +1,205 @@
+"""The calls of torch that are intercepted, and how they are put back.
+
+Each wrapper calls the original with the same arguments and returns what it returned.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import optimizer as torch_optimizer
+
+from gradoctor.capture.places import Places
+from gradoctor.capture.session import Session
+from gradoctor.capture.source import caller, creator
+
+
+class Patches:
+    """Wraps what has to be seen at every step; ``remove`` puts everything back."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Start intercepting."""
+        session = self.session
+        hooks = [
+            torch_optimizer.register_optimizer_step_pre_hook(self._before_step),
+            torch_optimizer.register_optimizer_step_post_hook(self._after_step),
+        ]
+        self._undo += [h.remove for h in hooks]
+        self._wrap(torch.autograd, "backward", self._backward)
+        self._wrap(torch.optim.Optimizer, "zero_grad", self._zero_grad)
+        self._wrap(nn.Module, "zero_grad", self._module_zero_grad)
+        self._wrap(torch, "compile", self._compile)
+        self._wrap_clipping()
+        self._wrap_scaler()
+        remember_creations(session.places, self._wrap)
+        self._wrap(torch.optim.Optimizer, "__init__", self._optimizer_init)
+
+    def remove(self) -> None:
+        """Put everything back."""
+        for undo in reversed(self._undo):
+            undo()
+        self._undo.clear()
+
+    def _wrap(self, home: Any, name: str, around: Callable[..., Any]) -> None:
+        original = getattr(home, name, None)
+        if original is None:
+            return
+
+        @functools.wraps(original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return around(original, *args, **kwargs)
+
+        setattr(home, name, wrapper)
+        self._undo.append(lambda: setattr(home, name, original))
+
+    # ---- optimizers --------------------------------------------------------------------------
+    def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        closure = _has_closure(args, kwargs)
+        self.session.guard.call("step", self.session.before_step, optimizer, closure)
+
+    def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        closure = _has_closure(args, kwargs)
+        self.session.guard.call("step", self.session.after_step, optimizer, closure)
+
+    def _optimizer_init(self, original: Any, optimizer: Any, *args: Any, **kwargs: Any) -> None:
+        self.session.guard.call(
+            "places", self.session.places.remember, optimizer, creator(optimizer)
+        )
+        original(optimizer, *args, **kwargs)
+
+    def _zero_grad(self, original: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+        out = original(optimizer, *args, **kwargs)
+        params = [p for g in optimizer.param_groups for p in g["params"]]
+        self.session.guard.call("wiring", self._zeroed, params, optimizer)
+        return out
+
+    def _zeroed(self, params: list[torch.Tensor], optimizer: Any) -> None:
+        session = self.session
+        session.wiring.zeroed(params)
+        site = session.optimizers.info(optimizer).site if optimizer is not None else None
+        session.recorder.event("zero_grad", site, *caller())
+
+    def _module_zero_grad(self, original: Any, module: Any, *args: Any, **kwargs: Any) -> Any:
+        out = original(module, *args, **kwargs)
+        self.session.guard.call("wiring", self._zeroed, list(module.parameters()), None)
+        return out
+
+    # ---- backward ----------------------------------------------------------------------------
+    def _backward(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        tensors = args[0] if args else kwargs.get("tensors")
+        roots = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors or ())
+        session = self.session
+        session.guard.call("backward", session.before_backward, roots)
+        try:
+            return original(*args, **kwargs)
+        finally:
+            session.guard.call("backward", session.after_backward)
+
+    # ---- clipping, scaling, compiling --------------------------------------------------------
+    def _wrap_clipping(self) -> None:
+        from torch.nn.utils import clip_grad
+
+        for name in ("clip_grad_norm_", "clip_grad_value_"):
+            for home in (clip_grad, torch.nn.utils):
+                self._wrap(home, name, self._clip)
+
+    def _clip(self, original: Any, parameters: Any, *args: Any, **kwargs: Any) -> Any:
+        file, line = caller()
+        if not isinstance(parameters, torch.Tensor | list):
+            parameters = list(parameters)
+        out = original(parameters, *args, **kwargs)
+        self.session.guard.call("clip", self._clipped, parameters, args, kwargs, out, file, line)
+        return out
+
+    def _clipped(
+        self, parameters: Any, args: Any, kwargs: Any, out: Any, file: str | None, line: int | None
+    ) -> None:
+        session = self.session
+        held = [parameters] if isinstance(parameters, torch.Tensor) else parameters
+        bound = args[0] if args else kwargs.get("max_norm", kwargs.get("clip_value"))
+        if isinstance(out, torch.Tensor):
+            session.recorder.put(0, ("clip.norm",), out.detach().reshape(1))
+            session.recorder.put(0, ("clip.max_norm",), (float(bound),))
+        session.recorder.event("clip", None, file, line)
+        session.recorder.fact(
+            "clip", key=f"{file}:{line}", file=file, line=line, params=len(held),
+            grads=sum(p.grad is not None for p in held), max_norm=float(bound),
+            trainable=len(session.optimizers.owners()),
+        )  # fmt: skip
+
+    def _wrap_scaler(self) -> None:
+        scaler = torch.amp.GradScaler
+        self._wrap(scaler, "scale", self._scale)
+        self._wrap(scaler, "unscale_", self._unscale)
+        self._wrap(scaler, "step", self._scaler_step)
+        self._wrap(scaler, "update", self._scaler_update)
+
+    def _scale(self, original: Any, scaler: Any, outputs: Any) -> Any:
+        out = original(scaler, outputs)
+        if scaler.is_enabled():
+            self.session.scale = float(scaler.get_scale())
+        return out
+
+    def _unscale(self, original: Any, scaler: Any, optimizer: Any) -> Any:
+        out = original(scaler, optimizer)
+        self._note("unscale", optimizer)
+        return out
+
+    def _note(self, kind: str, optimizer: Any = None) -> None:
+        session = self.session
+
+        def note() -> None:
+            site = session.optimizers.info(optimizer).site if optimizer is not None else None
+            session.recorder.event(kind, site, *caller())
+
+        session.guard.call("scaler", note)
+
+    def _scaler_step(self, original: Any, scaler: Any, optimizer: Any, *a: Any, **k: Any) -> Any:
+        self._note("scaler_step", optimizer)
+        session = self.session
+        before = session.optimizers.info(optimizer).steps
+        out = original(scaler, optimizer, *a, **k)
+        if scaler.is_enabled() and session.optimizers.info(optimizer).steps == before:
+            session.guard.call("scaler", session.skipped_step, optimizer)
+        return out
+
+    def _scaler_update(self, original: Any, scaler: Any, *args: Any, **kwargs: Any) -> Any:
+        out = original(scaler, *args, **kwargs)
+        self._note("scaler_update")
+        if scaler.is_enabled():
+            self.session.recorder.put(0, ("scaler.scale",), (float(scaler.get_scale()),))
+        return out
+
+    def _compile(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        self.session.compiled = True
+        self.session.disarm()
+        return original(*args, **kwargs)
+
+
+def _has_closure(args: Any, kwargs: Any) -> bool:
+    return callable(kwargs.get("closure")) or any(
+        callable(a) for a in args[:2] if not isinstance(a, torch.optim.Optimizer)
+    )
+
+
+def remember_creations(places: Places, wrap: Callable[..., None]) -> None:
+    """Note the line that makes each module from now on."""
+
+    def init(original: Any, module: Any, *args: Any, **kwargs: Any) -> None:
+        if type(module).__module__ not in ("torch.nn.modules.container",):
+            try:
+                places.remember(module, creator(module, 2))
+            except Exception as fault:  # never in the way of a model being built
+                print(f"gradoctor: {fault}", file=sys.stderr)
+        original(module, *args, **kwargs)
+
+    wrap(nn.Module, "__init__", init)

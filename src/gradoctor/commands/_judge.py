@@ -1,0 +1,126 @@
+"""Judges a run while it goes on and when it has ended, and tells what was found."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gradoctor.records import Diagnosis, Level
+
+
+class Follower:
+    """Judges the growing run file now and then; each new sick finding is told in one line."""
+
+    def __init__(self, path: Path, view: dict[str, Any]) -> None:
+        self.path = path
+        self.view = view
+        self.told: set[str] = set()
+        self._next = time.monotonic() + 4.0
+
+    def tick(self) -> None:
+        """Judge when it is due: so rarely that it takes a hundredth of one core."""
+        if self.view.get("quiet") or time.monotonic() < self._next:
+            return
+        start = time.process_time()
+        try:
+            found = judge(self.path, self.view, final=False)
+        except Exception as fault:  # half-written or foreign: the end will tell
+            self._next = time.monotonic() + 30
+            del fault
+            return
+        self.tell(found)
+        self._next = time.monotonic() + max(2.0, 100 * (time.process_time() - start))
+
+    def tell(self, diagnosis: Diagnosis) -> None:
+        """One line for each sick finding that was not told yet."""
+        from gradoctor.reporters import terminal
+
+        for finding in diagnosis.findings:
+            if finding.level >= Level.SICK and finding.code not in self.told and finding.root:
+                self.told.add(finding.code)
+                click.echo(terminal.line(finding, diagnosis, language(self.view)), err=True)
+
+
+def language(view: dict[str, Any]) -> str:
+    """The language asked for, else the environment's."""
+    from gradoctor.knowledge.language import choose
+
+    return choose(view.get("lang"))
+
+
+def judge(path: Path, view: dict[str, Any], *, final: bool = True) -> Diagnosis:
+    """The diagnosis of a run file."""
+    from gradoctor.diagnosis import diagnose
+    from gradoctor.store import open_run
+
+    with open_run(path) as file:
+        found = diagnose(
+            file.recording(), select=tuple(view.get("select") or ()),
+            ignore=tuple(view.get("ignore") or ()), final=final,
+        )  # fmt: skip
+    meta = {**found.meta, "run_file": str(path)}
+    return dataclasses.replace(found, meta=meta)
+
+
+def render(diagnosis: Diagnosis, name: str, lang: str) -> str:
+    """A report as text: as wide as the terminal, in colour when it is one."""
+    from gradoctor.reporters import REPORTERS
+
+    width = min(shutil.get_terminal_size((80, 24)).columns, 100)
+    return REPORTERS[name].render(
+        diagnosis, lang=lang, width=width, color=name == "terminal" and sys.stderr.isatty()
+    )
+
+
+def children_of(path: Path) -> list[Path]:
+    """Run files of the script's child processes."""
+    return sorted(path.parent.glob(f"{path.stem}.*{path.suffix}"))
+
+
+def tell_end(path: Path, code: int, view: dict[str, Any], follower: Follower) -> int:
+    """Judge the finished run, print and write the reports; gives the exit code."""
+    from gradoctor.store.files import connect, write_meta
+
+    db = connect(path)
+    write_meta(db, {"exit_code": code, "signal": -code if code < 0 else None})
+    db.close()
+    found = judge(path, view)
+    others = [judge(p, view) for p in children_of(path)]
+    shown = [d for d in [found, *others] if d.steps] or [found]
+    order = ("healthy", "suspect", "sick")
+    worst = max(shown, key=lambda d: order.index(d.verdict))
+    lang = language(view)
+    if not view.get("quiet"):
+        click.echo("", err=True)
+        click.echo(render(worst, "terminal", lang), err=True, nl=False)
+        for other in shown:
+            if other is not worst:
+                click.echo(f"also recorded: {other.meta['run_file']} ({other.verdict})", err=True)
+    for name, file in (("json", view.get("json_file")), ("html", view.get("html_file"))):
+        if file is not None:
+            write(file, render(worst, name, lang))
+    limit = view.get("fail_on", "never")
+    if code == 0 and limit != "never" and order.index(worst.verdict) >= order.index(limit):
+        return 3
+    del follower
+    return code
+
+
+def write(file: Path, text: str) -> None:
+    """Write a report whole or not at all."""
+    from gradoctor.errors import GradoctorError
+
+    part = file.with_name(file.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    except OSError as fault:
+        raise GradoctorError(
+            f"Cannot write {file} ({fault.strerror}).", "Give another place."
+        ) from None

@@ -1,0 +1,104 @@
+"""``gradoctor run``: watch a script and say what is wrong."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gradoctor.commands._judge import Follower, tell_end
+from gradoctor.commands._supervise import end_like, supervise
+from gradoctor.errors import GradoctorError, RunFileError
+
+FOLDER = Path(".gradoctor")
+
+
+def parse_budget(_: Any, __: Any, text: str) -> float:
+    """``2%`` or ``0.02`` as a share."""
+    try:
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a share; give 2% or 0.02.") from None
+    if not 0 < share <= 1:
+        raise click.BadParameter(f"{text} is not between 0 and 100%.")
+    return share
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="""\b
+Examples:
+  gradoctor run train.py --epochs 3
+  gradoctor run -m package.train --lr 0.1
+  gradoctor run --json report.json --fail-on sick train.py""",
+)
+@click.option("-m", "module", is_flag=True, help="Run a module, as python -m does.")
+@click.option("--db", type=click.Path(path_type=Path), help="Record into this file.")
+@click.option("--force", is_flag=True, help="Overwrite an earlier run of that name.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the JSON report.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write an HTML report.")
+@click.option("--lang", help="Language of the report: en or zh.")
+@click.option("--budget", default="2%", show_default=True, callback=parse_budget,
+              help="Share of the time that watching may take.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="Print no report.")
+@click.option("--fail-on", type=click.Choice(["never", "suspect", "sick"]), default="never",
+              show_default=True, help="Exit with 3 when the verdict is this bad.")  # fmt: skip
+@click.option("--select", multiple=True, help="Only these rules (codes, prefixes, names).")
+@click.option("--ignore", multiple=True, help="Not these rules.")
+@click.argument("target", nargs=-1, type=click.UNPROCESSED, required=True)
+def run(target: tuple[str, ...], module: bool, db: Path | None, force: bool, **view: Any) -> int:
+    """Watch SCRIPT while it trains; say what is wrong, where, why, and what to do.
+
+    Options before the script are ours; everything after it belongs to the script.
+    """
+    if not module:
+        check_script(Path(target[0]))
+    path = make_run_file(db, target, module, force)
+    options = {
+        "db": str(path.absolute()), "budget": view["budget"], "parent": os.getpid(),
+    }  # fmt: skip
+    follower = Follower(path, view)
+    code = supervise((["-m"] if module else []) + list(target), options, follower.tick)
+    return (
+        end_like(tell_end(path, code, view, follower))
+        if code < 0
+        else tell_end(path, code, view, follower)
+    )
+
+
+def check_script(script: Path) -> None:
+    """Refuse what Python could not run with a clear word; leave syntax errors to Python itself."""
+    if not script.exists():
+        raise GradoctorError(f"No such script: {script}.", "Check the path.")
+    if script.is_dir() and not (script / "__main__.py").exists():
+        raise GradoctorError(f"{script} is a folder without __main__.py.", "Name a script in it.")
+    if script.is_file() and b"\0" in script.read_bytes()[:4096] and script.suffix != ".pyz":
+        raise GradoctorError(f"{script} is not a Python script.", "Name a .py file.")
+
+
+def make_run_file(db: Path | None, target: tuple[str, ...], module: bool, force: bool) -> Path:
+    """Make the run file: the one asked for, else one in ``.gradoctor``, else a temporary one."""
+    from gradoctor.store.files import create_run
+
+    meta = {
+        "script": target[0], "argv": list(target), "module": target[0] if module else None,
+        "cwd": os.getcwd(), "started": time.time(), "pid": os.getpid(),
+    }  # fmt: skip
+    if db is not None:
+        return create_run(db, meta, force=force)
+    stem = target[0] if module else Path(target[0]).stem
+    name = f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.db"
+    try:
+        FOLDER.mkdir(exist_ok=True)
+        ignore = FOLDER / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        return create_run(FOLDER / name, meta)
+    except (OSError, RunFileError):
+        place = Path(tempfile.mkdtemp(prefix="gradoctor-"))
+        click.echo(f"gradoctor: cannot write here; recording into {place / name}", err=True)
+        return create_run(place / name, meta)

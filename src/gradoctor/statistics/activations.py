@@ -1,0 +1,129 @@
+"""Statistics of outputs and of the gradients that come back to them."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import torch
+
+from gradoctor.statistics._tensors import rms_and_absmax, sample, values_of
+
+ACT = (
+    "act.rms", "act.absmax", "act.nonfinite", "act.mean", "act.zero_fraction",
+    "act.centred_ratio", "act.similarity",
+)  # fmt: skip
+SATURATION = ("act.saturated_fraction", "act.gain_loss")
+ACTGRAD = ("actgrad.rms", "actgrad.absmax", "actgrad.nonfinite", "actgrad.zero_fraction")
+
+SAMPLE = 16384
+ROWS, FEATURES = 64, 2048
+_RMS_SLOPE = {"tanh": 0.681, "sigmoid": 0.212}
+"""rms of phi'(z) for z ~ N(0, 1)."""
+
+
+@torch.no_grad()
+def summarise_activation(y: torch.Tensor) -> torch.Tensor:
+    """The columns ``ACT`` of an output ``y [batch, ...]``, float32 ``[7]`` on y's device."""
+    y = values_of(y)
+    rms, absmax = rms_and_absmax(y)
+    finite = torch.isfinite(absmax)
+    some = sample(y, SAMPLE)
+    zero = (some == 0).float().mean() if some.numel() else rms
+    mean = some.float().mean() if some.numel() else rms
+    ratio, similarity = _dependence(y)
+    return torch.stack([rms, absmax, (~finite).float(), mean, zero, ratio, similarity])
+
+
+def _dependence(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """How much the rows differ: rms(y - mean row)/rms(y), and the mean cosine between rows."""
+    batch = y.shape[0] if y.dim() else 0
+    if batch < 2 or y.numel() == 0 or y.dim() < 2:
+        nan = torch.full((), float("nan"), device=y.device)
+        return nan, nan
+    rows = y[:: max(1, -(-batch // ROWS))].reshape(-(-batch // max(1, -(-batch // ROWS))), -1)
+    if rows.shape[1] > FEATURES:
+        rows = rows[:, :: -(-rows.shape[1] // FEATURES) | 1]
+    rows = rows.float()
+    n = rows.shape[0]
+    mean = rows.mean(0)
+    total = (rows * rows).mean()
+    spread = (total - (mean * mean).mean()).clamp_min(0)
+    # cancellation leaves ~1e-7 of the total where the rows are equal
+    spread = torch.where(spread < 4e-7 * total, torch.zeros_like(spread), spread)
+    unit = rows / torch.linalg.vector_norm(rows, 2, 1, keepdim=True).clamp_min(1e-30)
+    summed = unit.sum(0)
+    present = (rows != 0).any(1).sum()
+    cosine = (summed @ summed - present) / (present * (present - 1)).clamp_min(1)
+    cosine = torch.where(present < 2, torch.full_like(cosine, float("nan")), cosine)
+    del n
+    return (spread / total.clamp_min(1e-30)).sqrt(), cosine
+
+
+@torch.no_grad()
+def summarise_saturation(y: torch.Tensor, kind: str) -> torch.Tensor:
+    """The columns ``SATURATION`` from the OUTPUT of ``tanh`` or ``sigmoid``, float32 ``[2]``."""
+    some = sample(values_of(y), SAMPLE).float()
+    if kind == "tanh":
+        slope, beyond = 1 - some * some, some.abs() > 0.97
+    else:
+        slope, beyond = some * (1 - some), (some - 0.5).abs() > 0.47
+    loss = -torch.log2((slope * slope).mean().sqrt().clamp_min(1e-30) / _RMS_SLOPE[kind])
+    return torch.stack([beyond.float().mean(), loss])
+
+
+@torch.no_grad()
+def summarise_gradient(g: torch.Tensor) -> torch.Tensor:
+    """The columns ``ACTGRAD`` of a gradient, float32 ``[4]`` on its device."""
+    g = values_of(g)
+    rms, absmax = rms_and_absmax(g)
+    some = sample(g, SAMPLE)
+    zero = (some == 0).float().mean() if some.numel() else rms
+    return torch.stack([rms, absmax, (~torch.isfinite(absmax)).float(), zero])
+
+
+class DeadUnits:
+    """Units that were 0 for every sample of a sliding window of looks.
+
+    Args:
+        unit_dim: the dimension that counts units (1 for images, -1 else).
+    """
+
+    PART = 10
+    """Looks in one part of the window; the oldest part drops out as a new one begins."""
+
+    def __init__(self, unit_dim: int) -> None:
+        self.unit_dim = unit_dim
+        self._parts: deque[tuple[torch.Tensor, int, int]] = deque()
+
+    @torch.no_grad()
+    def observe(self, y: torch.Tensor) -> None:
+        """Add one look at an output ``[batch, ...]``."""
+        if y.dim() < 2 or y.numel() == 0:
+            return
+        moved = values_of(y).detach().movedim(self.unit_dim, -1)
+        alive = (moved != 0).reshape(-1, moved.shape[-1]).any(0)
+        if self._parts and self._parts[-1][0].shape != alive.shape:
+            self._parts.clear()
+        if not self._parts or self._parts[-1][1] >= self.PART:
+            self._parts.append((alive, 1, y.shape[0]))
+        else:
+            old, looks, samples = self._parts[-1]
+            self._parts[-1] = (old | alive, looks + 1, samples + y.shape[0])
+        while len(self._parts) > 1 and self._is_full(list(self._parts)[1:]):
+            self._parts.popleft()
+
+    @staticmethod
+    def _is_full(parts: list[tuple[torch.Tensor, int, int]]) -> bool:
+        looks, samples = sum(p[1] for p in parts), sum(p[2] for p in parts)
+        return looks >= 200 or (looks >= 20 and samples >= 2000)
+
+    @torch.no_grad()
+    def fraction(self) -> torch.Tensor | None:
+        """The fraction of dead units, ``[1]``; None until the window is full."""
+        parts = list(self._parts)
+        if not self._is_full(parts):
+            return None
+        alive = parts[0][0]
+        for part in parts[1:]:
+            alive = alive | part[0]
+        return (~alive).float().mean().reshape(1)

@@ -1,0 +1,231 @@
+"""The writer: a thread that carries what capture saw into the run file.
+
+On the training thread every call is an append to a queue. The thread commits five times a second,
+so that ``kill -9`` loses at most that much. When the disk fills it stops, remembers why, and the
+training goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sqlite3
+import threading
+from array import array
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from gradoctor.records import Event, Fact, Site
+from gradoctor.store.files import connect, hold, write_meta
+from gradoctor.store.migrations import migrate
+from gradoctor.store.rollup import Rollup
+
+FLOAT_MAX = 3.4028234663852886e38
+
+
+class AnyLayout(Protocol):
+    """What the writer needs to know of a layout."""
+
+    id: int
+    columns: tuple[tuple[int, str], ...]
+
+
+class RunWriter:
+    """Writes one run file; made in the process that trains.
+
+    Attributes:
+        lost: why writing stopped, None while all is well.
+    """
+
+    def __init__(self, path: Path | str, *, flush_seconds: float = 0.2) -> None:
+        self.path = Path(path)
+        self.lost: str | None = None
+        self._flush_seconds = flush_seconds
+        self._queue: deque[tuple[str, Any]] = deque()
+        self._wake = threading.Event()
+        self._stop = False
+        self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+        self._db: sqlite3.Connection | None = None
+        self._lock: IO[bytes] | None = None
+        self._layouts: set[int] = set()
+        self._statistics: dict[str, int] = {}
+        self._orders: dict[str, int] = {}
+        self._cycle: tuple[int, int, tuple[Event, ...]] | None = None
+        self._rollup = Rollup()
+
+    def start(self) -> None:
+        """Open the file (it is made when missing) and start the thread.
+
+        Raises:
+            sqlite3.Error, OSError: the file cannot be opened for writing.
+        """
+        self._db = connect(self.path)
+        migrate(self._db)
+        self._lock = hold(self.path)
+        self._thread = threading.Thread(target=self._run, name="gradoctor-writer", daemon=True)
+        self._thread.start()
+
+    # ---- called by the training thread -------------------------------------------------------
+    def site(self, site: Site) -> None:
+        """Add or replace a site."""
+        self._queue.append(("site", site))
+
+    def frame(self, step: int, look: int, layout: AnyLayout, block: Sequence[float]) -> None:
+        """Add the numbers of a step."""
+        self._queue.append(("frame", (step, look, layout, block)))
+
+    def fact(self, fact: Fact) -> None:
+        """Add or replace a fact."""
+        self._queue.append(("fact", fact))
+
+    def cycle(self, step: int, events: tuple[Event, ...]) -> None:
+        """Add the order of events of a step."""
+        self._queue.append(("cycle", (step, events)))
+
+    def meta(self, key: str, value: Any) -> None:
+        """Set a property of the run."""
+        self._queue.append(("meta", (key, value)))
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Write what is left and close the file."""
+        if os.getpid() != self._pid or self._thread is None:
+            return
+        self._stop = True
+        self._wake.set()
+        self._thread.join(timeout)
+
+    def abandon(self) -> None:
+        """Drop everything without touching the file: for a forked child."""
+        self._queue.clear()
+        self._thread = None
+
+    # ---- the thread --------------------------------------------------------------------------
+    def _run(self) -> None:
+        while True:
+            last = self._stop
+            if self._queue:
+                self._write_batch()
+            if last and not self._queue:
+                break
+            if self.lost is not None:
+                self._queue.clear()
+            self._wake.wait(self._flush_seconds)
+            if not self._stop:
+                self._wake.clear()
+        self._finish()
+
+    def _write_batch(self) -> None:
+        if self.lost is not None or self._db is None:
+            self._queue.clear()
+            return
+        try:
+            self._db.execute("begin immediate")
+            for _ in range(min(len(self._queue), 20_000)):
+                kind, value = self._queue.popleft()
+                getattr(self, f"_write_{kind}")(self._db, value)
+            self._write_cycles(self._db)
+            self._rollup.fold(self._db)
+            self._db.execute("commit")
+        except (sqlite3.Error, OSError) as fault:
+            self.lost = f"{fault}"
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        try:
+            if self._db is not None:
+                self._db.execute("rollback")
+        except sqlite3.Error:
+            pass  # the transaction is gone already
+
+    def _finish(self) -> None:
+        if self._db is None:
+            return
+        try:
+            if self.lost is None:
+                self._db.execute("pragma wal_checkpoint(truncate)")
+            self._db.close()
+        except sqlite3.Error:
+            pass  # everything is in the file or in its log
+        if self._lock is not None:
+            self._lock.close()
+
+    def _write_site(self, db: sqlite3.Connection, site: Site) -> None:
+        db.execute(
+            "insert or replace into sites values (?, ?, ?, ?, ?, ?, ?, ?)",
+            (site.id, site.kind, site.name, site.type, site.file, site.line, site.order,
+             _json(dict(site.meta))),
+        )  # fmt: skip
+
+    def _write_fact(self, db: sqlite3.Connection, fact: Fact) -> None:
+        # null is distinct from null in a unique index, so "no site" is -1 in the file
+        site = -1 if fact.site is None else fact.site
+        db.execute(
+            "insert or replace into facts values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (fact.kind, site, fact.key, fact.file, fact.line, fact.first_step, fact.last_step,
+             fact.count, _json(dict(fact.data))),
+        )  # fmt: skip
+
+    def _write_meta(self, db: sqlite3.Connection, pair: tuple[str, Any]) -> None:
+        write_meta(db, {pair[0]: pair[1]})
+
+    def _write_frame(
+        self, db: sqlite3.Connection, frame: tuple[int, int, AnyLayout, Sequence[float]]
+    ) -> None:
+        step, look, layout, block = frame
+        if layout.id not in self._layouts:
+            self._write_layout(db, layout)
+        data = pack(block)
+        db.execute("insert into frames values (?, ?, ?, ?)", (step, look, layout.id, data))
+        self._rollup.added(layout.id)
+
+    def _write_layout(self, db: sqlite3.Connection, layout: AnyLayout) -> None:
+        flat = array("i")
+        for site, statistic in layout.columns:
+            if statistic not in self._statistics:
+                number = self._statistics[statistic] = len(self._statistics)
+                db.execute("insert into statistics values (?, ?)", (number, statistic))
+            flat.extend((site, self._statistics[statistic]))
+        db.execute("insert into layouts values (?, ?)", (layout.id, flat.tobytes()))
+        self._layouts.add(layout.id)
+
+    def _write_cycle(self, db: sqlite3.Connection, value: tuple[int, tuple[Event, ...]]) -> None:
+        step, events = value
+        if self._cycle is not None and self._cycle[2] == events:
+            self._cycle = (self._cycle[0], step, events)
+            return
+        self._write_cycles(db)
+        self._cycle = (step, step, events)
+
+    def _write_cycles(self, db: sqlite3.Connection) -> None:
+        if self._cycle is None:
+            return
+        first, last, events = self._cycle
+        text = _json([list(asdict(e).values()) for e in events])
+        if text not in self._orders:
+            self._orders[text] = len(self._orders)
+            db.execute("insert into orders values (?, ?)", (self._orders[text], text))
+        db.execute(
+            "insert or replace into cycles values (?, ?, ?)", (first, last, self._orders[text])
+        )
+
+
+def pack(block: Sequence[float]) -> bytes:
+    """Floats as little-endian float32; what is beyond float32 becomes infinite."""
+    try:
+        data = array("f", block)
+    except OverflowError:
+        data = array("f", [_clip(v) for v in block])
+    return data.tobytes()
+
+
+def _clip(value: float) -> float:
+    return value if math.isnan(value) or abs(value) <= FLOAT_MAX else math.copysign(math.inf, value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)
