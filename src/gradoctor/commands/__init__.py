@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "show": "gradoctor.commands.show:show",
     "rules": "gradoctor.commands.show:rules",
     "explain": "gradoctor.commands.show:explain",
+    "demo": "gradoctor.commands.demo:demo",
 }
 
 
