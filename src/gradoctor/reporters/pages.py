@@ -55,7 +55,7 @@ def render_rules(lang: str = "en", width: int = 80, color: bool = False) -> str:
     _ = Translator(lang)
     width = max(width, NARROWEST)
     lines: list[Line] = []
-    column = min(max((len(r.name) for r in RULES.values()), default=0), width // 3)
+    column = min(max((len(r.name) for r in RULES.values()), default=0), width * 3 // 8)
     for family, heading in FAMILIES.items():
         rows = [(c, r.name) for c, r in sorted(RULES.items()) if c.startswith(family)]
         if rows:

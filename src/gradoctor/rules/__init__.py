@@ -15,20 +15,46 @@ from gradoctor.rules.activations.constant_output_collapse import constant_output
 from gradoctor.rules.activations.dead_relu import dead_relu
 from gradoctor.rules.activations.rank_collapse import rank_collapse
 from gradoctor.rules.activations.saturated_activation import saturated_activation
+from gradoctor.rules.architecture.bias_before_norm import bias_before_norm
+from gradoctor.rules.architecture.dropout_misuse import dropout_misuse
 from gradoctor.rules.data.input_unnormalised import input_unnormalised
+from gradoctor.rules.data.nonfinite_or_constant_input import nonfinite_or_constant_input
 from gradoctor.rules.data.not_shuffled import not_shuffled
+from gradoctor.rules.data.repeated_batch import repeated_batch
 from gradoctor.rules.gradients.exploding_gradient import exploding_gradient
 from gradoctor.rules.gradients.gradient_cliff import gradient_cliff
 from gradoctor.rules.gradients.vanishing_gradient import vanishing_gradient
 from gradoctor.rules.gradients.zero_gradient_exact import zero_gradient_exact
+from gradoctor.rules.initialisation.constant_init_symmetry import constant_init_symmetry
 from gradoctor.rules.initialisation.init_gain_too_large import init_gain_too_large
 from gradoctor.rules.initialisation.init_gain_too_small import init_gain_too_small
 from gradoctor.rules.initialisation.initial_loss_mismatch import initial_loss_mismatch
+from gradoctor.rules.initialisation.zero_init_symmetry import zero_init_symmetry
+from gradoctor.rules.losses.bce_range import bce_range
+from gradoctor.rules.losses.broadcast_regression import broadcast_regression
+from gradoctor.rules.losses.double_softmax import double_softmax
+from gradoctor.rules.losses.label_range import label_range
+from gradoctor.rules.losses.logits_into_nll import logits_into_nll
+from gradoctor.rules.losses.target_unscaled import target_unscaled
+from gradoctor.rules.numerics.bf16_stagnation import bf16_stagnation
+from gradoctor.rules.numerics.gradscaler_misuse import gradscaler_misuse
+from gradoctor.rules.numerics.nan_inf_origin import nan_inf_origin
+from gradoctor.rules.numerics.nan_swallowed import nan_swallowed
 from gradoctor.rules.optimisation.loss_spike import loss_spike
 from gradoctor.rules.optimisation.lr_too_high_divergence import lr_too_high_divergence
 from gradoctor.rules.optimisation.lr_too_low import lr_too_low
 from gradoctor.rules.outcome.loss_plateau import loss_plateau
 from gradoctor.rules.outcome.stuck_at_baseline import stuck_at_baseline
+from gradoctor.rules.schedule.clip_misplaced import clip_misplaced
+from gradoctor.rules.schedule.lr_schedule_misuse import lr_schedule_misuse
+from gradoctor.rules.wiring.accumulation_unscaled import accumulation_unscaled
+from gradoctor.rules.wiring.detached_graph import detached_graph
+from gradoctor.rules.wiring.eval_mode_while_training import eval_mode_while_training
+from gradoctor.rules.wiring.missing_zero_grad import missing_zero_grad
+from gradoctor.rules.wiring.param_not_in_optimizer import param_not_in_optimizer
+from gradoctor.rules.wiring.stale_optimizer_params import stale_optimizer_params
+from gradoctor.rules.wiring.step_missing import step_missing
+from gradoctor.rules.wiring.unregistered_submodules import unregistered_submodules
 
 __all__ = ["RETIRED", "RULES", "Rule"]
 
@@ -41,16 +67,42 @@ RULES: dict[str, Rule] = {
     "GD202": saturated_activation,
     "GD204": rank_collapse,
     "GD211": constant_output_collapse,
+    "GD301": zero_init_symmetry,
+    "GD302": constant_init_symmetry,
     "GD303": init_gain_too_small,
     "GD304": init_gain_too_large,
     "GD309": initial_loss_mismatch,
     "GD401": lr_too_high_divergence,
     "GD403": lr_too_low,
+    "GD405": lr_schedule_misuse,
+    "GD411": clip_misplaced,
     "GD417": loss_plateau,
     "GD418": loss_spike,
+    "GD501": double_softmax,
+    "GD502": logits_into_nll,
+    "GD503": bce_range,
+    "GD504": label_range,
+    "GD505": broadcast_regression,
+    "GD507": target_unscaled,
     "GD509": stuck_at_baseline,
     "GD601": input_unnormalised,
+    "GD602": nonfinite_or_constant_input,
     "GD603": not_shuffled,
+    "GD608": repeated_batch,
+    "GD701": nan_inf_origin,
+    "GD704": bf16_stagnation,
+    "GD705": gradscaler_misuse,
+    "GD711": nan_swallowed,
+    "GD804": dropout_misuse,
+    "GD805": bias_before_norm,
+    "GD901": missing_zero_grad,
+    "GD902": param_not_in_optimizer,
+    "GD903": detached_graph,
+    "GD905": step_missing,
+    "GD906": eval_mode_while_training,
+    "GD908": accumulation_unscaled,
+    "GD910": stale_optimizer_params,
+    "GD921": unregistered_submodules,
 }
 
 RETIRED: dict[str, str] = {}

@@ -1,0 +1,52 @@
+"""Every step trains on the same batch though there is more data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradoctor.recording import Recording
+from gradoctor.records import Evidence, Finding, Level
+from gradoctor.rules._rule import rule
+
+STEPS = 10
+
+
+@rule(proof="structural", needs=("fact:loader", "input.hash"))
+def repeated_batch(run: Recording) -> Iterator[Finding]:
+    """The same batch comes again and again because the loader is started anew for each step.
+
+    Training on all data at once, or on one batch by intent, takes the batch from elsewhere or
+    starts the loader once: neither is judged. A loader that shuffles gives other batches: then
+    nothing repeats.
+
+    Values: steps (with the same batch), batches (the loader has), iterators (times it was started)
+    """
+    same = _longest_run(run)
+    for fact in run.facts_of("loader"):
+        length, started = fact.data.get("length") or 0, int(fact.data.get("iterators") or 0)
+        again = started >= STEPS and int(fact.data.get("max_drawn") or 0) <= 1 and length > 1
+        if not again:
+            continue
+        shuffled = bool(fact.data.get("shuffle"))
+        if same < STEPS and not shuffled:
+            continue
+        yield Finding(
+            Level.SICK if same >= STEPS else Level.NOTE, (), 0, max(0, run.steps - 1),
+            {"steps": same, "batches": length, "iterators": started},
+            (Evidence("input.hash", same, STEPS, "steps"),), file=fact.file, line=fact.line,
+        )  # fmt: skip
+
+
+def _longest_run(run: Recording) -> int:
+    """Most looks in a row at which an input had the same hash."""
+    best = 0
+    for site in run.of_kind("input"):
+        values = run.series("input.hash", site.id).values
+        if len(values) < 2:
+            continue
+        breaks = np.flatnonzero(np.diff(values) != 0)
+        edges = np.concatenate([[-1], breaks, [len(values) - 1]])
+        best = max(best, int(np.diff(edges).max()))
+    return best

@@ -1,0 +1,46 @@
+"""Targets are far larger than anything the network can say at first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import log2
+
+import numpy as np
+
+from gradoctor.recording import Recording
+from gradoctor.records import Evidence, Finding, Level
+from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence.loss import level as loss_level
+from gradoctor.rules.losses._calls import calls, finding
+
+BITS = 5.0
+REGRESSION = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+
+
+@rule(proof="numerical", needs=("target.std", "prediction.rms"))
+def target_unscaled(run: Recording) -> Iterator[Finding]:
+    """Targets are 32 times the first predictions or more; the loss is worse than a constant's.
+
+    The harm decides: a head that has learned the scale by the end is left in peace.
+
+    Values: mean, std (of the targets), prediction (rms at the start), ratio, loss, baseline
+    """
+    known = loss_level(run)
+    for site, _ in calls(run, *REGRESSION):
+        mean = np.abs(run.series("target.mean", site.id).values)
+        std = run.series("target.std", site.id).values
+        first = run.series("prediction.rms", site.id).values[:3]
+        if len(std) < 3 or not len(first):
+            continue
+        size = float(np.hypot(np.median(mean), np.median(std)))
+        start = max(float(np.median(first)), 1e-12)
+        bits = log2(max(size, 1e-30) / start)
+        if bits < BITS or known is None:
+            continue
+        gain = float(known.ratio[-1])
+        values = {
+            "mean": float(np.median(mean)), "std": float(np.median(std)), "prediction": start,
+            "ratio": size / start, "loss": known.baseline * (1 - gain), "baseline": known.baseline,
+        }  # fmt: skip
+        level = Level.SICK if gain < 0 and run.steps >= 50 else Level.NOTE
+        yield finding(run, site, level, values, Evidence("target.std", bits, BITS, "bits"))

@@ -1,0 +1,1 @@
+"""Numbers that break, vanish or are lost."""

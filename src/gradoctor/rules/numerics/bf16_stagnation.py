@@ -1,0 +1,52 @@
+"""Updates are smaller than the gaps between numbers of the weights' type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gradoctor.recording import Recording
+from gradoctor.records import Evidence, Finding, Level
+from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence.exclusions import as_pairs, schedule_tail, warming_up
+
+LOST = 0.5
+LOOKS = 20
+
+
+@rule(proof="numerical", needs=("update.lost_fraction",))
+def bf16_stagnation(run: Recording) -> Iterator[Finding]:
+    """Half of the elements with a gradient keep their bits, in half of all weights, for 20 looks.
+
+    Only parameters stored in bf16 or fp16 can lose updates so; with autocast they are fp32.
+
+    Values: lost (fraction of elements), dtype, count (tensors), update_ratio
+    """
+    table = run.table("update.lost_fraction")
+    lost: list[tuple[float, float, int]] = []
+    sizes = 0.0
+    for site in table.sites:
+        values = table.series(site).values[-50:]
+        if len(values) < LOOKS:
+            continue
+        size = float(run.sites[site].meta.get("numel") or 1)
+        sizes += size
+        median = float(np.median(values))
+        if median >= LOST:
+            lost.append((median, size, site))
+    mass = sum(size for _, size, _ in lost)
+    if not lost or mass < 0.5 * sizes:
+        return
+    excluded = (warming_up(run), schedule_tail(run))
+    worst = sorted(lost, reverse=True)
+    share = sum(m * size for m, size, _ in lost) / mass
+    ratio = run.series("update.ratio", worst[0][2]).values
+    yield Finding(
+        Level.SUSPECT if any(e.found for e in excluded) else Level.SICK,
+        tuple(site for _, _, site in worst), 0, max(0, run.steps - 1),
+        {"lost": share, "dtype": run.sites[worst[0][2]].meta.get("dtype", ""), "count": len(lost),
+         "update_ratio": float(np.median(ratio)) if len(ratio) else float("nan")},
+        (Evidence("update.lost_fraction", share, LOST, "fraction", worst[0][2]),),
+        as_pairs(excluded),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Who gets gradients, who is stepped, and in what order."""

@@ -1,0 +1,80 @@
+"""Part of the model takes part in the forward pass and never gets a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradoctor.recording import Recording
+from gradoctor.records import Evidence, Fact, Finding, Level
+from gradoctor.rules._rule import rule
+
+BACKWARDS = 3
+
+
+@rule(proof="structural", needs=())
+def detached_graph(run: Recording) -> Iterator[Finding]:
+    """Parameters that an optimizer holds ran in training and never got a gradient.
+
+    Or backward was called on something without a graph, which ends the script. Sick when a cut (a
+    detach, item, numpy, no_grad, ...) was seen behind them and a whole module is without gradient;
+    without a cut it is a suspicion. Parameters that no optimizer holds (target networks, frozen
+    teachers) are not judged.
+
+    Values: kind (error or cut), op (the cutting operation), count (tensors without gradient), names
+    """
+    for fact in run.facts_of("error"):
+        if fact.data.get("known") == "no_grad_fn":
+            yield Finding(
+                Level.SICK, (), run.steps, run.steps,
+                {"kind": "error", "op": _last_cut(run), "count": 0, "names": ""},
+                (Evidence("error.no_grad_fn", 1, 0),), file=fact.file, line=fact.line,
+            )  # fmt: skip
+            return
+    starved = [f for f in run.facts_of("wiring") if _is_starved(f)]
+    whole = [f for f in starved if f.site is not None and _module_is_starved(run, f, starved)]
+    if not whole:
+        return
+    sites = tuple(f.site for f in whole if f.site is not None)
+    names = {run.sites[s].name for s in sites}
+    cuts = [c for c in run.facts_of("cut") if names & set(c.data.get("upstream", ()))]
+    cut = max(cuts, key=lambda c: len(names & set(c.data["upstream"])), default=None)
+    yield Finding(
+        Level.SICK if cut is not None else Level.SUSPECT, sites, 0, max(0, run.steps - 1),
+        {"kind": "cut", "op": cut.data.get("op", "") if cut else "", "count": len(sites),
+         "names": ", ".join(sorted(names)[:3])},
+        (Evidence("wiring.without_gradient", len(sites), 0, "tensors", sites[0]),),
+        file=cut.file if cut else None, line=cut.line if cut else None,
+    )  # fmt: skip
+
+
+def _is_starved(fact: Fact) -> bool:
+    data = fact.data
+    return (
+        bool(data.get("requires_grad"))
+        and bool(data.get("used"))
+        and data.get("optimizer") is not None
+        and int(data.get("backwards") or 0) >= BACKWARDS
+        and not data.get("grads")
+        and not data.get("moved_unowned")
+    )
+
+
+def _module_is_starved(run: Recording, fact: Fact, starved: list[Fact]) -> bool:
+    """Every trainable parameter of its module is without gradient, too."""
+    assert fact.site is not None
+    module = run.sites[fact.site].meta.get("module")
+    if module is None:
+        return True
+    without = {f.site for f in starved}
+    return all(
+        f.site in without
+        for f in run.facts_of("wiring")
+        if f.site is not None
+        and run.sites[f.site].meta.get("module") == module
+        and f.data.get("requires_grad")
+    )
+
+
+def _last_cut(run: Recording) -> str:
+    cuts = run.facts_of("cut")
+    return str(cuts[-1].data.get("op", "")) if cuts else ""
