@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 from gradoctor._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from gradoctor.checkup import Checkup as Checkup
+    from gradoctor.checkup import watch as watch
     from gradoctor.diagnosis import diagnose as diagnose
 
 _HOMES = {
+    "Checkup": "gradoctor.checkup",
     "diagnose": "gradoctor.diagnosis",
+    "watch": "gradoctor.checkup",
 }
-__all__ = ["__version__", "diagnose"]
+__all__ = ["Checkup", "__version__", "diagnose", "watch"]
 
 
 def __getattr__(name: str) -> Any:

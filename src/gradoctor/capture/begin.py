@@ -8,7 +8,7 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -18,7 +18,13 @@ from gradoctor.capture.session import Session
 
 
 class Watching:
-    """A process under watch: the session, its patches, and the sink they write to."""
+    """A process under watch: the session, its patches, and the sink they write to.
+
+    Attributes:
+        of_run: the one that ``gradoctor run`` began in this process, if it did.
+    """
+
+    of_run: ClassVar[Watching | None] = None
 
     def __init__(self, sink: Any, options: dict[str, Any]) -> None:
         self.sink = sink
@@ -54,9 +60,9 @@ def properties() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def ending() -> dict[str, Any] | None:
+def ending(fault: BaseException | None = None) -> dict[str, Any] | None:
     """The exception that ended the script, as facts; None when there was none."""
-    fault = getattr(sys, "last_value", None)
+    fault = fault or getattr(sys, "last_value", None)
     if fault is None:
         return None
     text = str(fault)
@@ -80,6 +86,7 @@ def begin(options: dict[str, Any]) -> None:
     writer.start()
     watching = Watching(writer, options)
     watching.start()
+    Watching.of_run = watching
     atexit.register(_end, watching, writer)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 
 from gradoctor.commands._judge import Follower, tell_end
 from gradoctor.commands._supervise import end_like, supervise
-from gradoctor.errors import GradoctorError, RunFileError
+from gradoctor.errors import GradoctorError
 
 FOLDER = Path(".gradoctor")
 
@@ -83,6 +82,7 @@ def check_script(script: Path) -> None:
 def make_run_file(db: Path | None, target: tuple[str, ...], module: bool, force: bool) -> Path:
     """Make the run file: the one asked for, else one in ``.gradoctor``, else a temporary one."""
     from gradoctor.store.files import create_run
+    from gradoctor.store.naming import new_run
 
     meta = {
         "script": target[0], "argv": list(target), "module": target[0] if module else None,
@@ -90,15 +90,7 @@ def make_run_file(db: Path | None, target: tuple[str, ...], module: bool, force:
     }  # fmt: skip
     if db is not None:
         return create_run(db, meta, force=force)
-    stem = target[0] if module else Path(target[0]).stem
-    name = f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.db"
-    try:
-        FOLDER.mkdir(exist_ok=True)
-        ignore = FOLDER / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
-        return create_run(FOLDER / name, meta)
-    except (OSError, RunFileError):
-        place = Path(tempfile.mkdtemp(prefix="gradoctor-"))
-        click.echo(f"gradoctor: cannot write here; recording into {place / name}", err=True)
-        return create_run(place / name, meta)
+    path = new_run(target[0] if module else Path(target[0]).stem, meta, FOLDER)
+    if path.parent != FOLDER:
+        click.echo(f"gradoctor: cannot write here; recording into {path}", err=True)
+    return path
