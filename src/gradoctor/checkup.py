@@ -255,10 +255,11 @@ class Checkup:
 
         if self.path is None:
             raise GradoctorError("Nothing was watched yet.", "Start it first: checkup.start().")
-        if self.running:
+        growing = self.running or self._writer is None  # `gradoctor run` goes on recording
+        if growing:
             time.sleep(LAG)
         with open_run(self.path) as file:
-            found = diagnose(file.recording(), final=not self.running)
+            found = diagnose(file.recording(), final=not growing)
         held = {f.name: getattr(found, f.name) for f in fields(Diagnosis)}
         held["meta"] = {**found.meta, "run_file": str(self.path)}
         return Report(**held, lang=self._lang)
