@@ -5,6 +5,10 @@ from __future__ import annotations
 import torch
 
 HALF = (torch.float16, torch.bfloat16)
+FLOAT_MAX = torch.finfo(torch.float32).max
+LEAST, MOST = 1e-10, 1e18
+"""Between these the float32 2-norm of up to a billion elements is right."""
+MANY = 2048
 
 
 def values_of(x: torch.Tensor) -> torch.Tensor:
@@ -23,10 +27,8 @@ def sample(x: torch.Tensor, n: int) -> torch.Tensor:
     size = flat.numel()
     if size <= n:
         return flat
-    stride = size // n
-    if stride % 2 == 0:  # an odd stride visits every column of power-of-two shapes
-        stride += 1
-    return flat[::stride][:n]
+    stride = -(-size // n) | 1  # an odd stride visits every column of power-of-two shapes
+    return flat[::stride]
 
 
 def rms_and_absmax(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -34,7 +36,42 @@ def rms_and_absmax(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     if x.numel() == 0:
         nan = torch.full((), float("nan"), device=x.device)
         return nan, nan
+    return to_float(norm_of(x) / x.numel() ** 0.5), absmax_of(x)
+
+
+def norm_of(x: torch.Tensor) -> torch.Tensor:
+    """The 2-norm (0-dim); squares that float32 cannot hold are taken in float64."""
+    if x.device.type == "cuda":  # looking at a first result would wait for the device
+        wide: torch.Tensor = torch.linalg.vector_norm(x, 2, dtype=torch.float64)
+        return wide
+    norm: torch.Tensor = torch.linalg.vector_norm(
+        x, 2, dtype=torch.float32 if x.dtype in HALF else None
+    )
+    if x.device.type == "cpu" and not LEAST < float(norm) < MOST:
+        norm = torch.linalg.vector_norm(x, 2, dtype=torch.float64)
+    return norm
+
+
+def absmax_of(x: torch.Tensor) -> torch.Tensor:
+    """The largest magnitude (0-dim float32)."""
+    if x.device.type == "cpu" and x.numel() > MANY:
+        low, high = torch.aminmax(x)  # 30 times as fast as the infinity norm
+        return to_float(torch.maximum(high, -low))
     kind = torch.float32 if x.dtype in HALF else None
-    norm = torch.linalg.vector_norm(x, 2, dtype=kind)
-    largest = torch.linalg.vector_norm(x, float("inf"), dtype=kind)
-    return norm.float() / x.numel() ** 0.5, largest.float()
+    return to_float(torch.linalg.vector_norm(x, float("inf"), dtype=kind))
+
+
+def to_float(x: torch.Tensor) -> torch.Tensor:
+    """As float32; what is finite in float64 stays finite."""
+    if x.dtype == torch.float64:
+        x = torch.where(torch.isfinite(x), x.clamp(-FLOAT_MAX, FLOAT_MAX), x)
+    return x.float()
+
+
+def scaled(x: torch.Tensor, absmax: torch.Tensor) -> torch.Tensor:
+    """``x`` as float32 with largest magnitude 1, so that its squares neither over- nor underflow.
+
+    Twice by the root: one over the least float32 is infinite.
+    """
+    root = absmax.clamp_min(1e-38).sqrt()
+    return ((x if x.dtype == torch.float64 else x.float()) / root / root).float()

@@ -6,7 +6,7 @@ from collections import deque
 
 import torch
 
-from gradoctor.statistics._tensors import rms_and_absmax, sample, values_of
+from gradoctor.statistics._tensors import rms_and_absmax, sample, scaled, to_float, values_of
 
 ACT = (
     "act.rms", "act.absmax", "act.nonfinite", "act.mean", "act.zero_fraction",
@@ -29,12 +29,12 @@ def summarise_activation(y: torch.Tensor) -> torch.Tensor:
     finite = torch.isfinite(absmax)
     some = sample(y, SAMPLE)
     zero = (some == 0).float().mean() if some.numel() else rms
-    mean = some.float().mean() if some.numel() else rms
-    ratio, similarity = _dependence(y)
+    mean = to_float(some.double().mean()) if some.numel() else rms
+    ratio, similarity = _dependence(y, absmax)
     return torch.stack([rms, absmax, (~finite).float(), mean, zero, ratio, similarity])
 
 
-def _dependence(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _dependence(y: torch.Tensor, absmax: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """How much the rows differ: rms(y - mean row)/rms(y), and the mean cosine between rows."""
     batch = y.shape[0] if y.dim() else 0
     if batch < 2 or y.numel() == 0 or y.dim() < 2:
@@ -43,8 +43,7 @@ def _dependence(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     rows = y[:: max(1, -(-batch // ROWS))].reshape(-(-batch // max(1, -(-batch // ROWS))), -1)
     if rows.shape[1] > FEATURES:
         rows = rows[:, :: -(-rows.shape[1] // FEATURES) | 1]
-    rows = rows.float()
-    n = rows.shape[0]
+    rows = scaled(rows, absmax)
     mean = rows.mean(0)
     total = (rows * rows).mean()
     spread = (total - (mean * mean).mean()).clamp_min(0)
@@ -55,7 +54,6 @@ def _dependence(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     present = (rows != 0).any(1).sum()
     cosine = (summed @ summed - present) / (present * (present - 1)).clamp_min(1)
     cosine = torch.where(present < 2, torch.full_like(cosine, float("nan")), cosine)
-    del n
     return (spread / total.clamp_min(1e-30)).sqrt(), cosine
 
 

@@ -31,10 +31,13 @@ class Baseline:
         self._held = 0
         self._sum: torch.Tensor | None = None
         self._count = 0
+        self._width: int | None = None
 
     @torch.no_grad()
     def add(self, target: torch.Tensor, classes: int | None) -> None:
         """Add a batch of targets; ``classes`` is K where the target holds class labels."""
+        if target.numel() == 0:
+            return
         if self.function in ("cross_entropy", "nll_loss") and classes:
             if not target.is_floating_point():
                 if self.labels is None:
@@ -42,25 +45,33 @@ class Baseline:
                     self.labels = LabelCounts(classes, index if isinstance(index, int) else None)
                 self.labels.add(target)
             else:
-                self._add_mean(target.detach().movedim(1, -1).reshape(-1, target.shape[1]))
+                shares = target.detach().movedim(min(1, target.dim() - 1), -1)
+                self._add_mean(shares.reshape(-1, shares.shape[-1]))
         elif self.function.startswith("binary_cross_entropy"):
             self._add_mean(self._rows(target))
         elif self._held < _KEPT:
-            rows = self._rows(target)[: _KEPT - self._held]
+            rows = self._rows(target)
+            rows = rows[: _KEPT - self._held]
             self._kept.append(rows.clone())
             self._held += rows.shape[0]
 
-    @staticmethod
-    def _rows(target: torch.Tensor) -> torch.Tensor:
+    def _rows(self, target: torch.Tensor) -> torch.Tensor:
+        """One row a sample; where lengths vary from batch to batch, one row an element."""
         values = values_of(target).float()
         rows = values.reshape(values.shape[0], -1) if values.dim() > 1 else values.reshape(-1, 1)
-        return rows[:, :: max(1, rows.shape[1] // 256)]
+        rows = rows[:, :: max(1, rows.shape[1] // 256)]
+        if self._width is None:
+            self._width = rows.shape[1]
+        elif rows.shape[1] != self._width and self._width > 1:
+            self._width, self._sum, self._count = 1, None, 0
+            self._kept, self._held = [], 0
+        return rows if rows.shape[1] == self._width else rows.reshape(-1, 1)
 
     def _add_mean(self, rows: torch.Tensor) -> None:
         total = rows.double().sum(0)
-        self._sum = (
-            total if self._sum is None or self._sum.shape != total.shape else self._sum + total
-        )
+        if self._sum is None or self._sum.shape != total.shape:
+            self._sum, self._count = torch.zeros_like(total), 0
+        self._sum = self._sum + total
         self._count += rows.shape[0]
 
     @torch.no_grad()
@@ -91,13 +102,13 @@ class Baseline:
         return -(mixed * mixed.clamp_min(1e-300).log()).sum().reshape(1).float()
 
     def _of_values(self, rows: torch.Tensor) -> torch.Tensor:
-        rows = rows[torch.isfinite(rows).all(1)]
+        rows = rows[torch.isfinite(rows).all(1)].double()
         if rows.shape[0] < 2:
             return torch.full((1,), float("nan"))
         if self.function == "mse_loss":
-            return rows.var(0, unbiased=False).mean().reshape(1)
+            return rows.var(0, unbiased=False).mean().reshape(1).float()
         if self.function == "l1_loss":
-            return (rows - rows.median(0).values).abs().mean().reshape(1)
+            return (rows - rows.median(0).values).abs().mean().reshape(1).float()
         if self.function in ("smooth_l1_loss", "huber_loss"):
             return self._of_robust(rows)
         return torch.full((1,), float("nan"))
@@ -116,4 +127,4 @@ class Baseline:
                 loss = functional.smooth_l1_loss(guess, rows, beta=float(str(beta)))
             best = loss if best is None else torch.minimum(best, loss)
         assert best is not None
-        return best.reshape(1)
+        return best.reshape(1).float()

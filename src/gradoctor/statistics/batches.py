@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from gradoctor.statistics._tensors import rms_and_absmax, sample, values_of
+from gradoctor.statistics._tensors import (
+    absmax_of,
+    rms_and_absmax,
+    sample,
+    scaled,
+    to_float,
+    values_of,
+)
 
 INPUT = (
     "input.mean", "input.std", "input.absmax", "input.nonfinite", "input.hash", "input.duplicates",
@@ -42,30 +49,34 @@ def hash_of(x: torch.Tensor) -> torch.Tensor:
 def summarise_input(x: torch.Tensor) -> torch.Tensor:
     """The columns ``INPUT`` of a batch ``[batch, ...]``, float32 ``[6]``; moments NaN for ids."""
     nan = torch.full((), _NAN, device=x.device)
+    duplicates = nan if x.is_sparse else _duplicates(x)
+    x = values_of(x) if x.is_sparse or x.is_complex() else x
     if x.numel() == 0:
         return torch.stack([nan] * 6)
-    duplicates = _duplicates(x)
     if not x.is_floating_point():
         return torch.stack([nan, nan, nan, torch.zeros_like(nan), hash_of(x), duplicates])
-    _, absmax = rms_and_absmax(x)
-    some = sample(x, 65536).float()
+    absmax = absmax_of(x)
+    some = sample(x, 65536).double()
     some = some[torch.isfinite(some)] if x.device.type == "cpu" else some
     std = some.std() if some.numel() > 1 else nan
     bad = (~torch.isfinite(x)).sum().float()
     mean = some.mean() if some.numel() else nan
-    return torch.stack([mean, std, absmax, bad, hash_of(x), duplicates])
+    return torch.stack([mean.float(), std.float(), absmax, bad, hash_of(x), duplicates])
 
 
 def _duplicates(x: torch.Tensor) -> torch.Tensor:
     """Fraction of rows whose sampled elements equal another row's."""
-    batch = x.shape[0] if x.dim() else 0
+    batch = x.shape[0] if x.dim() and x.numel() else 0
     nan = torch.full((), _NAN, device=x.device)
     if batch < 2 or batch > 4096 or x.dim() < 2:
         return nan
-    rows = x.detach().reshape(batch, -1)
+    rows = values_of(x).reshape(batch, -1)
     rows = rows[:, :: max(1, rows.shape[1] // 64)].double()
-    weights = torch.cos(torch.arange(1, rows.shape[1] + 1, device=x.device, dtype=torch.float64))
-    keys = torch.sort(torch.nan_to_num(rows) @ weights).values
+    # whole numbers: sums of floats depend on where a row lies in memory
+    bits = (torch.nan_to_num(rows) + 0.0).contiguous().view(torch.int64)
+    bits = bits ^ (bits >> 32) ^ (bits >> 52)
+    place = torch.arange(1, rows.shape[1] + 1, device=x.device)
+    keys = torch.sort((bits * (place * 0x9E3779B97F4A7C1 | 1)).sum(1)).values
     same = keys[1:] == keys[:-1]
     edge = torch.zeros(1, dtype=torch.bool, device=x.device)
     return (torch.cat([edge, same]) | torch.cat([same, edge])).float().mean()
@@ -127,7 +138,8 @@ def summarise_prediction(p: torch.Tensor, classes: bool) -> torch.Tensor:
     nan = torch.full((), _NAN, device=p.device)
     if values.numel() == 0:
         return torch.stack([nan] * 3)
-    mean, rms = values.mean(), (values * values).mean().sqrt()
+    mean, (rms, absmax) = values.mean(), rms_and_absmax(values)
+    values = scaled(values, absmax)
     if values.dim() == 0 or values.shape[0] < 2:
         return torch.stack([mean, rms, nan])
     if classes and values.dim() >= 2:
@@ -162,17 +174,17 @@ def summarise_probability_shape(p: torch.Tensor, class_dim: int = 1) -> torch.Te
 def summarise_target(t: torch.Tensor, ignore_index: int | None = None) -> torch.Tensor:
     """The columns ``TARGET``, float32 ``[6]``; ignored targets are left out of the moments."""
     digest = hash_of(t) if t.numel() else torch.zeros((), device=t.device)
-    values = values_of(t).reshape(-1).float()
+    values = values_of(t).reshape(-1)
     if ignore_index is not None and not t.is_floating_point():
         values = values[t.detach().reshape(-1) != ignore_index]
     bad = (~torch.isfinite(values)).sum().float()
-    finite = values[torch.isfinite(values)]
+    finite = values[torch.isfinite(values)].double()
     if finite.numel() == 0:
         nan = torch.full((), _NAN, device=t.device)
         return torch.stack([nan, nan, nan, nan, bad, digest])
     low, high = torch.aminmax(finite)
-    std = finite.std(unbiased=False)
-    return torch.stack([finite.mean(), std, low, high, bad, digest])
+    moments = torch.stack([finite.mean(), finite.std(unbiased=False), low, high])
+    return torch.cat([to_float(moments), torch.stack([bad, digest])])
 
 
 class LabelCounts:

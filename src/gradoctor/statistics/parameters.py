@@ -8,7 +8,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradoctor.statistics._tensors import rms_and_absmax, sample, values_of
+from gradoctor.statistics._tensors import (
+    absmax_of,
+    norm_of,
+    rms_and_absmax,
+    sample,
+    scaled,
+    to_float,
+    values_of,
+)
 
 PARAM = ("weight.rms", "weight.absmax", "weight.nonfinite")
 GRAD = ("grad.rms", "grad.absmax", "grad.nonfinite", "grad.zero_fraction")
@@ -17,17 +25,20 @@ SKETCH = 16384
 
 
 def _norms(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """rms and absmax of many tensors ``[P, 2]``: few launches when they share device and dtype."""
+    """rms and absmax of many tensors ``[P, 2]``: few launches when they share a GPU and a dtype."""
     if not tensors:
         return torch.empty(0, 2)
-    alike = len({(t.device, t.dtype, t.is_sparse) for t in tensors}) == 1
     first = tensors[0]
-    if alike and first.dtype in (torch.float32, torch.float64) and all(t.numel() for t in tensors):
-        squares = torch._foreach_norm(tensors, 2)
+    alike = len({(t.device, t.dtype, t.is_sparse) for t in tensors}) == 1
+    if first.is_cuda and alike and first.is_floating_point() and all(t.numel() for t in tensors):
+        squares = torch._foreach_norm(tensors, 2, torch.float64)
         largest = torch._foreach_norm(tensors, float("inf"))
         roots = torch.tensor([t.numel() ** -0.5 for t in tensors], device=first.device)
-        return torch.stack([torch.stack(squares).float() * roots, torch.stack(largest).float()], 1)
-    return torch.stack([torch.stack(rms_and_absmax(values_of(t))) for t in tensors])
+        rms = to_float(torch.stack(squares)) * roots
+        return torch.stack([rms, to_float(torch.stack(largest))], 1)
+    return torch.stack(
+        [torch.stack(rms_and_absmax(values_of(t))).to(first.device) for t in tensors]
+    )
 
 
 @torch.no_grad()
@@ -72,22 +83,30 @@ def summarise_updates(
     The update is ``after - before + decay * before``: weight decay (``lr * weight_decay``) is
     taken out, so that a net that only shrinks does not look as if it learned.
     """
+    olds = [_wide(old) for old in before]
     deltas = [
-        torch.add(new.detach().float() - old.float(), old.float(), alpha=rate)
-        for old, new, rate in zip(before, after, decay, strict=True)
+        torch.add(_wide(new) - old, old, alpha=rate)
+        for old, new, rate in zip(olds, after, decay, strict=True)
     ]
     moved = _norms(deltas)[:, 0]
-    scale = _norms([b.float() for b in before])[:, 0]
+    scale = _norms(olds)[:, 0].to(moved.device)
     rates = torch.tensor(decay, dtype=torch.float32, device=moved.device)
-    dots = torch.stack(
-        [
-            torch.full((), float("nan"), device=d.device)
-            if g is None or g.shape != d.shape
-            else torch.dot(d.reshape(-1), g.detach().reshape(-1).float())
-            for d, g in zip(deltas, grads, strict=True)
-        ]
-    )
+    dots = torch.stack([_dot(d, g).to(moved) for d, g in zip(deltas, grads, strict=True)])
     return torch.stack([moved, moved / scale.clamp_min(1e-30), rates * scale, dots], 1)
+
+
+def _wide(x: torch.Tensor) -> torch.Tensor:
+    """Real values precise enough to be subtracted: float32 at least."""
+    values = values_of(x)
+    return values if values.dtype == torch.float64 else values.float()
+
+
+def _dot(delta: torch.Tensor, grad: torch.Tensor | None) -> torch.Tensor:
+    """The dot product (0-dim); NaN where there is no gradient of this shape."""
+    values = None if grad is None else values_of(grad)
+    if values is None or values.shape != delta.shape:
+        return torch.full((), float("nan"), device=delta.device)
+    return to_float(torch.dot(delta.reshape(-1), values.reshape(-1).to(delta.dtype)))
 
 
 @torch.no_grad()
@@ -101,10 +120,10 @@ def lost_fraction(before: torch.Tensor, after: torch.Tensor, grad: torch.Tensor)
 
 def movement(first: torch.Tensor, now: torch.Tensor) -> torch.Tensor:
     """|W - W0| / |W0| of two samples, ``[1]``."""
-    first = first.float()
-    size = torch.linalg.vector_norm(first).clamp_min(1e-30)
-    ratio: torch.Tensor = torch.linalg.vector_norm(now.float() - first) / size
-    return ratio.reshape(1)
+    start = values_of(first).double()
+    size = torch.linalg.vector_norm(start).clamp_min(1e-100)
+    ratio = torch.linalg.vector_norm(values_of(now).double() - start) / size
+    return to_float(ratio).reshape(1)
 
 
 class Sketch:
@@ -130,6 +149,7 @@ class Sketch:
 
 def cosine(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Cosine of two vectors, ``[1]``."""
+    a, b = (scaled(v, absmax_of(v)) if v.numel() else v.float() for v in (a, b))
     size = torch.linalg.vector_norm(a) * torch.linalg.vector_norm(b)
     value: torch.Tensor = torch.dot(a, b) / size.clamp_min(1e-30)
     return value.reshape(1)
@@ -139,37 +159,36 @@ class GradientNoise:
     """Signal-to-noise ratio of the last gradients: ``sqrt(N) |mean g| / sqrt(mean |g|^2)``."""
 
     def __init__(self, window: int = 50) -> None:
-        self._window = window
         self._kept: deque[torch.Tensor] = deque(maxlen=window)
-        self._sum: torch.Tensor | None = None
+        self._norms: deque[torch.Tensor] = deque(maxlen=window)
 
     @torch.no_grad()
     def add(self, sketch: torch.Tensor) -> None:
         """Add one gradient's sketch."""
-        dropped = self._kept[0] if len(self._kept) == self._window else None
         self._kept.append(sketch)
-        self._sum = sketch.clone() if self._sum is None else self._sum.add_(sketch)
-        if dropped is not None:
-            self._sum.sub_(dropped)
+        self._norms.append(norm_of(sketch).double())
 
     @torch.no_grad()
     def snr(self) -> torch.Tensor:
-        """The ratio, ``[1]``; NaN until ten gradients were added; about 1 for pure noise."""
+        """The ratio, ``[1]``; NaN until ten gradients were added; about 1 for pure noise.
+
+        Summed afresh: a running sum would carry one bad gradient's NaN or rounding for ever.
+        """
         n = len(self._kept)
-        if n < 10 or self._sum is None:
+        if n < 10:
             return torch.full((1,), float("nan"))
-        squares = torch.stack([torch.dot(k, k) for k in self._kept]).mean()
-        mean = torch.linalg.vector_norm(self._sum) / n
-        value: torch.Tensor = n**0.5 * mean / squares.sqrt().clamp_min(1e-30)
-        return value.reshape(1)
+        total = norm_of(torch.stack(list(self._kept)).sum(0)).double()
+        squares = (torch.stack(list(self._norms)) ** 2).mean()
+        value: torch.Tensor = n**-0.5 * total / squares.sqrt().clamp_min(1e-100)
+        return value.float().reshape(1)
 
 
 @torch.no_grad()
 def clone_fraction(w: torch.Tensor) -> float:
     """Fraction of rows that equal another row within a relative distance of 1e-6."""
-    rows = values_of(w).reshape(w.shape[0], -1).float()
-    if rows.shape[0] < 2 or rows.shape[1] == 0:
+    if w.numel() == 0 or w.shape[0] < 2:
         return 0.0
+    rows = values_of(w).reshape(w.shape[0], -1).float()
     if rows.shape[0] > 512:
         rows = rows[:512]
     distance = torch.cdist(rows.double(), rows.double())
