@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gradoctor.commands.run import FOLDER
 from gradoctor.demo import DEFAULT, DEMOS, Demo
 from gradoctor.errors import GradoctorError
 from gradoctor.knowledge.language import Translator
@@ -118,7 +120,7 @@ def train(script: Path, view: dict[str, Any]) -> Outcome:
     from gradoctor.commands.run import make_run_file
     from gradoctor.store import open_run
 
-    target = nearby(script)
+    target = laid_out(script)
     path = make_run_file(None, (target,), False, False)
     options = {"db": str(path.absolute()), "budget": 0.02, "parent": os.getpid()}
     follower = Follower(path, view)
@@ -129,12 +131,23 @@ def train(script: Path, view: dict[str, Any]) -> Outcome:
     return Outcome(judge(path, view), losses, code)
 
 
-def nearby(script: Path) -> str:
-    """The script's path as a user would type it: relative when it lies below this folder."""
-    try:
-        return str(script.resolve().relative_to(Path.cwd().resolve()))
-    except ValueError:
-        return str(script)
+def laid_out(script: Path) -> str:
+    """A copy of the script in this folder: one to read, change and run again.
+
+    Findings name the line of a user's own code, and installed files are nobody's own.
+    """
+    for folder in (FOLDER / "demo", Path(tempfile.gettempdir()) / "gradoctor-demo"):
+        copy = folder / script.name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            copy.write_text(script.read_text(encoding="utf-8"), encoding="utf-8")
+        except OSError:
+            continue
+        return str(copy)
+    raise GradoctorError(
+        "The demo's scripts can be written neither here nor to the temporary folder.",
+        "Change to a folder that you may write to.",
+    )
 
 
 def losses_of(run: Recording) -> tuple[float | None, ...]:
@@ -153,10 +166,15 @@ def losses_of(run: Recording) -> tuple[float | None, ...]:
 
 
 def changes(chosen: Demo) -> str:
-    """The lines that differ between the sick script and its mended twin."""
+    """The lines of code that differ between the sick script and its mended twin."""
     old, new = (p.read_text(encoding="utf-8").splitlines() for p in (chosen.sick, chosen.mended))
     diff = list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:]
-    return "\n".join(f"  {row}" for row in diff if not row.startswith("@@"))
+    colors = {"-": "red", "+": "green"}
+    return "\n".join(
+        click.style(f"  {row}", fg=colors.get(row[0]))
+        for row in diff
+        if not row.startswith("@@") and not row[1:].strip().startswith('"""')
+    )
 
 
 def curve(losses: tuple[float | None, ...], top: float, bars: str) -> str:
@@ -179,7 +197,7 @@ def compare(sick: Outcome, mended: Outcome, _: Translator, *, plain: bool = Fals
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.ASCII if plain else box.SIMPLE_HEAD, pad_edge=False, show_edge=plain)
     for title in ("", _("sick script"), _("mended script")):
         table.add_column(title, overflow="fold")
     runs = (sick, mended)

@@ -46,19 +46,19 @@ DEMOS: dict[str, Demo] = {
         _demo(
             "sigmoid-20",
             "GD101",
-            "twenty sigmoid layers: the gradient fades before it reaches the first",
+            "twenty sigmoid layers: the gradient fades",
             "二十层 sigmoid：梯度传不到最前面的层",
         ),
         _demo(
             "dead-relu",
             "GD401",
-            "too high a learning rate: the ReLU units die in the first steps",
+            "too high a learning rate kills the ReLU units",
             "学习率过高：ReLU 单元在最初几步就死亡",
         ),
         _demo(
             "exploding-init",
             "GD304",
-            "standard normal weights: the signal explodes with depth",
+            "standard normal weights: the signal explodes",
             "标准正态初始化：信号随深度爆炸",
         ),
         _demo(
@@ -70,19 +70,19 @@ DEMOS: dict[str, Demo] = {
         _demo(
             "double-softmax",
             "GD501",
-            "softmax before CrossEntropyLoss: the loss stops far from zero",
+            "softmax before CrossEntropyLoss: a loss that sticks",
             "CrossEntropyLoss 之前又做了 softmax：损失降不下去",
         ),
         _demo(
             "unscaled-inputs",
             "GD601",
-            "grey values up to 255 saturate the first tanh layer",
+            "grey values up to 255 saturate the first layer",
             "输入未归一化（0 到 255）：第一层 tanh 饱和",
         ),
         _demo(
             "layers-in-a-list",
             "GD921",
-            "layers in a Python list: they run but are never trained",
+            "layers in a Python list run but never learn",
             "层放在 Python 列表里：参与计算却从不训练",
         ),
     )
