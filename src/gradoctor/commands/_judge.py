@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import glob
 import shutil
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -11,7 +14,10 @@ from typing import Any
 
 import click
 
+from gradoctor.errors import GradoctorError
 from gradoctor.records import Diagnosis, Level
+
+GRAVITY = ("healthy", "suspect", "sick")
 
 
 class Follower:
@@ -80,21 +86,48 @@ def render(diagnosis: Diagnosis, name: str, lang: str) -> str:
 
 def children_of(path: Path) -> list[Path]:
     """Run files of the script's child processes."""
-    return sorted(path.parent.glob(f"{path.stem}.*{path.suffix}"))
+    return sorted(path.parent.glob(f"{glob.escape(path.stem)}.*{path.suffix}"))
 
 
 def tell_end(path: Path, code: int, view: dict[str, Any], follower: Follower) -> int:
-    """Judge the finished run, print and write the reports; gives the exit code."""
-    from gradoctor.store.files import connect, write_meta
+    """Judge the finished run, print and write the reports; gives the exit code.
 
-    db = connect(path)
-    write_meta(db, {"exit_code": code, "signal": -code if code < 0 else None})
-    db.close()
+    The script's own code is given whatever happens to us; 2 where it is 0 and we owe an answer.
+    """
+    del follower
+    try:
+        note_end(path, code)
+        verdict = report(path, view)
+    except Exception as fault:
+        ours = isinstance(fault, GradoctorError)
+        text = (
+            str(fault) if ours else f"The run cannot be judged ({type(fault).__name__}: {fault})."
+        )
+        click.echo(f"error: {text}", err=True)
+        asked = view.get("json_file") or view.get("html_file") or view.get("fail_on") != "never"
+        return code or (2 if asked else 0)
+    limit = view.get("fail_on", "never")
+    if code == 0 and limit != "never" and GRAVITY.index(verdict) >= GRAVITY.index(limit):
+        return 3
+    return code
+
+
+def note_end(path: Path, code: int) -> None:
+    """Write down how the script ended; a full disk or a file that is gone is told by others."""
+    from gradoctor.store.files import connect, is_run_file, write_meta
+
+    if not is_run_file(path):
+        return
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(connect(path)) as db:
+        write_meta(db, {"exit_code": code, "signal": -code if code < 0 else None})
+
+
+def report(path: Path, view: dict[str, Any]) -> str:
+    """Print and write the reports of a run and its children; gives the worst verdict."""
     found = judge(path, view)
-    others = [judge(p, view) for p in children_of(path)]
+    others = [d for p in children_of(path) if (d := judge_child(p, view)) is not None]
     shown = [d for d in [found, *others] if d.steps] or [found]
-    order = ("healthy", "suspect", "sick")
-    worst = max(shown, key=lambda d: order.index(d.verdict))
+    worst = max(shown, key=lambda d: GRAVITY.index(d.verdict))
     lang = language(view)
     if not view.get("quiet"):
         click.echo("", err=True)
@@ -105,22 +138,25 @@ def tell_end(path: Path, code: int, view: dict[str, Any], follower: Follower) ->
     for name, file in (("json", view.get("json_file")), ("html", view.get("html_file"))):
         if file is not None:
             write(file, render(worst, name, lang))
-    limit = view.get("fail_on", "never")
-    if code == 0 and limit != "never" and order.index(worst.verdict) >= order.index(limit):
-        return 3
-    del follower
-    return code
+    return worst.verdict
+
+
+def judge_child(path: Path, view: dict[str, Any]) -> Diagnosis | None:
+    """The diagnosis of a child process; one that was killed as it began leaves no whole file."""
+    try:
+        return judge(path, view)
+    except GradoctorError as fault:
+        click.echo(f"left out: {fault}", err=True)
+        return None
 
 
 def write(file: Path, text: str) -> None:
     """Write a report whole or not at all."""
-    from gradoctor.errors import GradoctorError
-
     part = file.with_name(file.name + ".part")
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(file)
     except OSError as fault:
         raise GradoctorError(
-            f"Cannot write {file} ({fault.strerror}).", "Give another place."
+            f"Cannot write {file} ({fault.strerror}).", "The run is kept: `gradoctor show`."
         ) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +55,24 @@ def run(target: tuple[str, ...], module: bool, db: Path | None, force: bool, **v
 
     Options before the script are ours; everything after it belongs to the script.
     """
+    from gradoctor.store.files import Hold
+
     if not module:
         check_script(Path(target[0]))
+    for report in (view["json_file"], view["html_file"]):
+        if report is not None:
+            check_report(report)
     path = make_run_file(db, target, module, force)
     options = {
         "db": str(path.absolute()), "budget": view["budget"], "parent": os.getpid(),
     }  # fmt: skip
     follower = Follower(path, view)
-    code = supervise((["-m"] if module else []) + list(target), options, follower.tick)
-    return (
-        end_like(tell_end(path, code, view, follower))
-        if code < 0
-        else tell_end(path, code, view, follower)
-    )
+    held = Hold(path)  # from now on, not only from when the script has imported torch
+    try:
+        code = supervise((["-m"] if module else []) + list(target), options, follower.tick)
+    finally:
+        held.release()
+    return end_like(tell_end(path, code, view, follower))
 
 
 def check_script(script: Path) -> None:
@@ -75,8 +81,25 @@ def check_script(script: Path) -> None:
         raise GradoctorError(f"No such script: {script}.", "Check the path.")
     if script.is_dir() and not (script / "__main__.py").exists():
         raise GradoctorError(f"{script} is a folder without __main__.py.", "Name a script in it.")
-    if script.is_file() and b"\0" in script.read_bytes()[:4096] and script.suffix != ".pyz":
+    if not script.is_file():
+        return
+    try:
+        with script.open("rb") as file:
+            head = file.read(4096)
+    except OSError as fault:
+        raise GradoctorError(
+            f"{script} cannot be read ({fault.strerror}).", "Check its permissions."
+        ) from None
+    if b"\0" in head and script.suffix != ".pyc" and not zipfile.is_zipfile(script):
         raise GradoctorError(f"{script} is not a Python script.", "Name a .py file.")
+
+
+def check_report(file: Path) -> None:
+    """Refuse a place where no report can be written before the script has run for hours."""
+    if file.is_dir():
+        raise GradoctorError(f"{file} is a folder.", "Give the name of a file for the report.")
+    if not file.parent.is_dir():
+        raise GradoctorError(f"{file}: the folder {file.parent} does not exist.", "Make it first.")
 
 
 def make_run_file(db: Path | None, target: tuple[str, ...], module: bool, force: bool) -> Path:

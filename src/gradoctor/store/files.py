@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from gradoctor.errors import RunFileError
 from gradoctor.store.migrations import APPLICATION_ID, migrate
@@ -60,8 +60,22 @@ def create_run(path: Path | str, meta: Mapping[str, Any], *, force: bool = False
 
 def write_meta(db: sqlite3.Connection, meta: Mapping[str, Any]) -> None:
     """Set properties of the run."""
-    rows = [(key, json.dumps(value, default=str)) for key, value in meta.items()]
+    rows = [(key, to_json(value)) for key, value in meta.items()]
     db.executemany("insert or replace into meta values (?, ?)", rows)
+
+
+def to_json(value: Any) -> str | None:
+    """As JSON, whatever it is."""
+    try:
+        text = json.dumps(value, default=str, ensure_ascii=False)
+    except (TypeError, ValueError):  # keys that are no names, circles
+        text = json.dumps(str(value), ensure_ascii=False)
+    return clean(text)
+
+
+def clean(text: str | None) -> str | None:
+    """Text that UTF-8 can hold: the bytes of a file name that is none become question marks."""
+    return None if text is None else text.encode("utf-8", "replace").decode()
 
 
 def _companions(path: Path) -> tuple[Path, Path]:
@@ -75,17 +89,17 @@ def _check_name(path: Path, force: bool) -> None:
         raise RunFileError(f"{path} is a folder.", "Give the name of a file with --db.")
     if not path.exists():
         return
-    if path.stat().st_size and not is_run_file(path):
-        raise RunFileError(
-            f"{path} exists and is not a gradoctor run file; it is left as it is.",
-            "Give another name with --db.",
-        )
     writer = writer_of(path)
     if writer:
         who = f" (process {writer})" if writer > 0 else ""
         raise RunFileError(
             f"{path} is being written by another run{who}.",
             "Give this run its own name with --db.",
+        )
+    if path.stat().st_size and not is_run_file(path):
+        raise RunFileError(
+            f"{path} exists and is not a gradoctor run file; it is left as it is.",
+            "Give another name with --db.",
         )
     if path.stat().st_size and not force:
         raise RunFileError(
@@ -108,6 +122,8 @@ def writer_of(path: Path) -> int:
     """Process id of the run that is being written to ``path``: 0 for none, -1 when unknown."""
     if fcntl is None:
         return 0
+    if _identity(path) in _HELD:  # closing a file drops this process's own locks on it
+        return os.getpid()
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -130,18 +146,35 @@ def _recorded_pid(path: Path) -> int:
         return 0
 
 
-def hold(path: Path) -> IO[bytes] | None:
-    """Lock a run file as ours until the result is closed or this process dies."""
-    if fcntl is None:
-        return None
-    file = path.open("rb")
+class Hold:
+    """A run file that is ours until it is let go or this process dies.
+
+    Shared, for the process that supervises a run holds its file beside the one that writes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._identity = _identity(path)
+        self._file = path.open("rb")
+        with contextlib.suppress(OSError):  # a file system without locks
+            if fcntl is not None:
+                fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        _HELD.add(self._identity)
+
+    def release(self) -> None:
+        """Let go. Only when this process has no connection to the file any more."""
+        _HELD.discard(self._identity)
+        self._file.close()
+
+
+_HELD: set[tuple[int, int]] = set()
+
+
+def _identity(path: Path) -> tuple[int, int]:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        found = path.stat()
     except OSError:
-        file.close()
-        return None
-    os.set_inheritable(file.fileno(), False)
-    return file
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 def runs_in(folder: Path | str) -> Iterator[Path]:

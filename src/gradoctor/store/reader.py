@@ -13,8 +13,7 @@ import numpy as np
 from gradoctor.errors import RunFileError
 from gradoctor.recording import EMPTY_TABLE, Recording, Steps, Table
 from gradoctor.records import Cycle, Event, Fact, Site
-from gradoctor.store.files import is_run_file
-from gradoctor.store.migrations import SCHEMA
+from gradoctor.store.migrations import APPLICATION_ID, SCHEMA
 
 RECORD_AGAIN = "Record the run again with `gradoctor run`."
 
@@ -34,16 +33,10 @@ class RunFile:
         _check(self.path)
         self._db = self._open()
         try:
-            version = self._db.execute("pragma user_version").fetchone()[0]
-            writer = self._one("select value from meta where key = 'gradoctor'")
-        except sqlite3.Error as fault:
-            raise _broken(self.path, fault) from None
-        if version > SCHEMA:
-            raise RunFileError(
-                f"{self.path} was written by gradoctor {json.loads(writer) if writer else '?'}"
-                f" (schema {version}); this one reads schema {SCHEMA}.",
-                "Upgrade gradoctor.",
-            )
+            self._check_schema()
+        except BaseException:
+            self._db.close()
+            raise
 
     def _open(self) -> sqlite3.Connection:
         """Read-only; where not even the log's index can be made, the file alone, as it stands."""
@@ -57,8 +50,33 @@ class RunFile:
                 db.close()
             except sqlite3.DatabaseError as fault:
                 db.close()
+                if fault.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                    raise _foreign(self.path) from None
                 raise _broken(self.path, fault) from None
         raise RunFileError(f"{self.path} cannot be opened.", "Check that you may read it.")
+
+    def _check_schema(self) -> None:
+        try:
+            ours, version = (
+                self._db.execute(f"pragma {name}").fetchone()[0]
+                for name in ("application_id", "user_version")
+            )
+        except sqlite3.Error as fault:
+            raise _broken(self.path, fault) from None
+        if ours != APPLICATION_ID:
+            raise _foreign(self.path)
+        if version > SCHEMA:
+            raise RunFileError(
+                f"{self.path} was written by a newer gradoctor{self._writer()} (schema {version});"
+                f" this one reads schema {SCHEMA}.",
+                "Upgrade gradoctor.",
+            )
+
+    def _writer(self) -> str:
+        try:
+            return f", {self.meta()['gradoctor']}"
+        except (sqlite3.Error, KeyError, ValueError):  # a newer one may keep it elsewhere
+            return ""
 
     def close(self) -> None:
         """Close the file."""
@@ -79,10 +97,6 @@ class RunFile:
         """A number that changes when another process has written to the file."""
         return int(self._db.execute("pragma data_version").fetchone()[0])
 
-    def _one(self, query: str) -> str | None:
-        row = self._db.execute(query).fetchone()
-        return row[0] if row else None
-
     def meta(self) -> dict[str, Any]:
         """The properties of the run."""
         return {k: json.loads(v) for k, v in self._db.execute("select key, value from meta")}
@@ -96,7 +110,7 @@ class RunFile:
         try:
             self._db.execute("begin")  # one consistent view of a file that grows
             return self._read()
-        except (sqlite3.Error, ValueError) as fault:
+        except (sqlite3.Error, ValueError, LookupError, TypeError, OverflowError) as fault:
             raise _broken(self.path, fault) from None
         finally:
             if self._db.in_transaction:
@@ -202,8 +216,10 @@ def _check(path: Path) -> None:
         raise RunFileError(
             f"No run file {path}.", "See `ls .gradoctor`, or record one with `gradoctor run`."
         )
-    if not is_run_file(path):
-        raise RunFileError(f"{path} is not a gradoctor run file.", RECORD_AGAIN)
+
+
+def _foreign(path: Path) -> RunFileError:
+    return RunFileError(f"{path} is not a gradoctor run file.", RECORD_AGAIN)
 
 
 def _broken(path: Path, fault: Exception) -> RunFileError:

@@ -7,24 +7,26 @@ training goes on.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sqlite3
 import threading
+import weakref
 from array import array
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from gradoctor.records import Event, Fact, Site
-from gradoctor.store.files import connect, hold, write_meta
+from gradoctor.store.files import Hold, clean, connect, to_json, write_meta
 from gradoctor.store.migrations import migrate
 from gradoctor.store.rollup import Rollup
 
 FLOAT_MAX = 3.4028234663852886e38
+CYCLES, EARLY_CYCLES = 4096, 1024
+"""Orders of events at most, and how many of the first are kept: the next oldest make room."""
 
 
 class AnyLayout(Protocol):
@@ -51,10 +53,13 @@ class RunWriter:
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
         self._db: sqlite3.Connection | None = None
-        self._lock: IO[bytes] | None = None
+        self._hold: Hold | None = None
         self._layouts: set[int] = set()
         self._statistics: dict[str, int] = {}
-        self._orders: dict[str, int] = {}
+        self._orders: dict[str | None, int] = {}
+        self._next_order = 0
+        self._cycles = 0
+        self._left_out: dict[str, str] = {}
         self._cycle: tuple[int, int, tuple[Event, ...]] | None = None
         self._rollup = Rollup()
 
@@ -66,7 +71,8 @@ class RunWriter:
         """
         self._db = connect(self.path)
         migrate(self._db)
-        self._lock = hold(self.path)
+        self._hold = Hold(self.path)
+        _abandon_in_children(self)
         self._thread = threading.Thread(target=self._run, name="gradoctor-writer", daemon=True)
         self._thread.start()
 
@@ -98,10 +104,12 @@ class RunWriter:
         self._stop = True
         self._wake.set()
         self._thread.join(timeout)
+        if self._thread.is_alive() and self.lost is None:
+            self.lost = f"the disk took longer than {timeout:g} s"
 
     def abandon(self) -> None:
         """Drop everything without touching the file: for a forked child."""
-        self._queue.clear()
+        self._queue = deque(maxlen=0)
         self._thread = None
 
     # ---- the thread --------------------------------------------------------------------------
@@ -124,16 +132,36 @@ class RunWriter:
             self._queue.clear()
             return
         try:
-            self._db.execute("begin immediate")
+            if not self._begin(self._db):
+                return
             for _ in range(min(len(self._queue), 20_000)):
-                kind, value = self._queue.popleft()
-                getattr(self, f"_write_{kind}")(self._db, value)
+                self._write_one(self._db, *self._queue.popleft())
             self._write_cycles(self._db)
             self._rollup.fold(self._db)
             self._db.execute("commit")
-        except (sqlite3.Error, OSError) as fault:
+        except Exception as fault:  # nobody would see it in this thread
             self.lost = f"{fault}"
             self._roll_back()
+
+    def _begin(self, db: sqlite3.Connection) -> bool:
+        """Begin a transaction; False while another program keeps the file locked."""
+        try:
+            db.execute("begin immediate")
+        except sqlite3.OperationalError as fault:
+            busy = fault.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if self._stop or not busy:
+                raise
+            return False
+        return True
+
+    def _write_one(self, db: sqlite3.Connection, kind: str, value: Any) -> None:
+        """Write one thing; one that cannot be stored is left out, and the rest goes on."""
+        try:
+            getattr(self, f"_write_{kind}")(db, value)
+        except Exception as fault:
+            if isinstance(fault, OSError | sqlite3.OperationalError | MemoryError):
+                raise  # the file is at fault, not the thing
+            self._left_out[kind] = f"{type(fault).__name__}: {fault}"
 
     def _roll_back(self) -> None:
         try:
@@ -147,18 +175,22 @@ class RunWriter:
             return
         try:
             if self.lost is None:
+                for kind, message in self._left_out.items():
+                    self._write_fact(self._db, Fact("lost", None, f"writer:{kind}",
+                                     data={"what": kind, "message": message}))  # fmt: skip
                 self._db.execute("pragma wal_checkpoint(truncate)")
             self._db.close()
         except sqlite3.Error:
             pass  # everything is in the file or in its log
-        if self._lock is not None:
-            self._lock.close()
+        if self._hold is not None:
+            self._hold.release()
 
     def _write_site(self, db: sqlite3.Connection, site: Site) -> None:
         db.execute(
             "insert or replace into sites values (?, ?, ?, ?, ?, ?, ?, ?)",
-            (site.id, site.kind, site.name, site.type, site.file, site.line, site.order,
-             _json(dict(site.meta))),
+            (site.id, site.kind, clean(site.name), clean(site.type), clean(site.file), site.line,
+             site.order,
+             to_json(dict(site.meta))),
         )  # fmt: skip
 
     def _write_fact(self, db: sqlite3.Connection, fact: Fact) -> None:
@@ -166,8 +198,8 @@ class RunWriter:
         site = -1 if fact.site is None else fact.site
         db.execute(
             "insert or replace into facts values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (fact.kind, site, fact.key, fact.file, fact.line, fact.first_step, fact.last_step,
-             fact.count, _json(dict(fact.data))),
+            (fact.kind, site, clean(fact.key), clean(fact.file), fact.line, fact.first_step,
+             fact.last_step, fact.count, to_json(dict(fact.data))),
         )  # fmt: skip
 
     def _write_meta(self, db: sqlite3.Connection, pair: tuple[str, Any]) -> None:
@@ -200,18 +232,34 @@ class RunWriter:
             return
         self._write_cycles(db)
         self._cycle = (step, step, events)
+        self._cycles += 1
+        if self._cycles > CYCLES:
+            self._drop_cycles(db)
 
     def _write_cycles(self, db: sqlite3.Connection) -> None:
         if self._cycle is None:
             return
         first, last, events = self._cycle
-        text = _json([list(asdict(e).values()) for e in events])
+        text = to_json([list(asdict(e).values()) for e in events])
         if text not in self._orders:
-            self._orders[text] = len(self._orders)
+            self._orders[text] = self._next_order
+            self._next_order += 1
             db.execute("insert into orders values (?, ?)", (self._orders[text], text))
         db.execute(
             "insert or replace into cycles values (?, ?, ?)", (first, last, self._orders[text])
         )
+
+    def _drop_cycles(self, db: sqlite3.Connection) -> None:
+        """Make room: a loop whose order of events changes all the time has one at each step."""
+        db.execute(
+            "delete from cycles where first_step in"
+            " (select first_step from cycles order by first_step limit ? offset ?)",
+            (CYCLES // 4, EARLY_CYCLES),
+        )
+        db.execute("delete from orders where id not in (select orders from cycles)")
+        self._cycles -= CYCLES // 4
+        kept = {row[0] for row in db.execute("select id from orders")}
+        self._orders = {text: order for text, order in self._orders.items() if order in kept}
 
 
 def pack(block: Sequence[float]) -> bytes:
@@ -227,5 +275,14 @@ def _clip(value: float) -> float:
     return value if math.isnan(value) or abs(value) <= FLOAT_MAX else math.copysign(math.inf, value)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False)
+def _abandon_in_children(writer: RunWriter) -> None:
+    """A forked child has no writer thread: what it sees must not pile up in its memory."""
+    alive = weakref.ref(writer)
+
+    def abandon() -> None:
+        left = alive()
+        if left is not None:
+            left.abandon()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=abandon)
