@@ -30,6 +30,26 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, str] = {
     ("loss.value", "MAD"): N_("height of the loss spike"),
     ("loss.value", "of baseline/100 steps"): N_("fall of the loss in 100 steps"),
     ("label.entropy", "ratio"): N_("variety of labels in a batch, against chance"),
+    ("grad.rms", "ratio"): N_("gradient of the bias, against its weight's"),
+    ("target.std", "bits"): N_("targets, against the first predictions"),
+    ("input.hash", "steps"): N_("looks in a row at the same batch"),
+    ("loss.nonfinite", "steps"): N_("steps whose loss is not finite"),
+    # Counts and shares that rules make of facts.
+    "broadcast.numel": N_("values after broadcasting, against the batch"),
+    "clip.misplaced": N_("steps with clipping out of place"),
+    "dropout.p": N_("rate of the dropout"),
+    "error.no_grad_fn": N_("backward calls without a graph"),
+    "init.clones_later": N_("units that are still copies of others"),
+    "loss_call.classes": N_("outputs, against the classes that occur"),
+    "loss_call.multi_label": N_("targets with several ones in a row"),
+    "mode.eval": N_("training forwards in eval mode, in a row"),
+    "optimizer.orphans": N_("tensors held that no model uses"),
+    "optimizer.steps_without_backward": N_("steps without a backward before them"),
+    "scaler.misuse": N_("steps with the scaler's calls out of order"),
+    "unregistered.parameters": N_("parameters that the model does not know"),
+    "wiring.stale": N_("steps that used gradients not cleared"),
+    "wiring.unowned": N_("tensors with gradients and no optimizer"),
+    "wiring.without_gradient": N_("tensors that no gradient reaches"),
     "backward.count": N_("backward passes a step"),
     "clip.norm": N_("gradient norm before clipping"),
     "clip.max_norm": N_("bound of the clipping"),
@@ -158,7 +178,7 @@ UNIT_WORDS = {
 _PERCENT = {"fraction", "share", "r", "of baseline/100 steps"}
 _YES_NO = {"0/1"}
 # Spans in bits are compared by rules; a reader understands the factor.
-_FACTORS = {"actgrad.rms", "act.rms", "grad.rms"}
+_FACTORS = {"actgrad.rms", "act.rms", "grad.rms", "target.std"}
 
 
 def statistic_words(evidence: Evidence, _: Translator) -> str:
