@@ -38,7 +38,7 @@ def long_run(tmp_path_factory):
         block[1] = math.nan
         block[2] = math.nan if step % 3 else 1.0
         writer.frame(step, 0, LIGHT, block)
-        if step % 50 == 0:
+        if step % 25 == 0:
             writer.frame(step, 1, FULL, block)
         if step % 20_000 == 19_999:
             while writer._queue:  # as fast as the disk, as a real training is
@@ -60,7 +60,7 @@ def test_a_hundred_thousand_steps_stay_bounded(long_run):
     db.close()
     assert frames[0] < FIRST + LAST + 64
     assert buckets[0] <= BUCKETS
-    assert frames[1] + 16 * buckets[1] == STEPS // 50
+    assert frames[1] + 16 * buckets[1] == STEPS // 25
 
 
 def test_folding_keeps_least_mean_and_greatest(long_run):
