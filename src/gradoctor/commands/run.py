@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gradoctor.commands._config import Configured
 from gradoctor.commands._judge import Follower, tell_end
 from gradoctor.commands._supervise import end_like, supervise
 from gradoctor.errors import GradoctorError
@@ -29,6 +31,7 @@ def parse_budget(_: Any, __: Any, text: str) -> float:
 
 
 @click.command(
+    cls=Configured,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     epilog="""\b
 Examples:
@@ -59,6 +62,7 @@ def run(target: tuple[str, ...], module: bool, db: Path | None, force: bool, **v
 
     if not module:
         check_script(Path(target[0]))
+    check_rules(view["select"], view["ignore"])
     for report in (view["json_file"], view["html_file"]):
         if report is not None:
             check_report(report)
@@ -73,6 +77,14 @@ def run(target: tuple[str, ...], module: bool, db: Path | None, force: bool, **v
     finally:
         held.release()
     return end_like(tell_end(path, code, view, follower))
+
+
+def check_rules(select: Sequence[str], ignore: Sequence[str]) -> None:
+    """Refuse an unknown rule before the training, not after it."""
+    if select or ignore:
+        from gradoctor.diagnosis import chosen
+
+        chosen(select, ignore)
 
 
 def check_script(script: Path) -> None:

@@ -8,16 +8,18 @@ from typing import Any
 
 import click
 
+from gradoctor.commands._config import Configured
 from gradoctor.commands._judge import judge, language, render
 from gradoctor.commands.run import FOLDER
 from gradoctor.errors import RunFileError, UnknownRuleError
 
 
 @click.command(
+    cls=Configured,
     epilog="""\b
 Examples:
   gradoctor show                 # the latest run in this folder
-  gradoctor show run.db --json"""
+  gradoctor show run.db --json""",
 )
 @click.argument("run_file", type=click.Path(path_type=Path), required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON report.")

@@ -1,0 +1,66 @@
+"""Make the README's picture: a real run of the demo's sick script and its real report, as SVG.
+
+python tools/picture.py             # writes docs/pictures/diagnosis.en.svg and .zh.svg
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
+
+from gradoctor.commands._judge import judge
+from gradoctor.demo import DEFAULT, DEMOS
+from gradoctor.reporters import REPORTERS
+
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+WIDTH = 84
+FONTS = 'Menlo, Consolas, "DejaVu Sans Mono", "Noto Sans Mono CJK SC", monospace'
+
+
+def record(folder: Path) -> tuple[str, Path]:
+    """Run the sick script as a user would; gives its name and the run file."""
+    script = DEMOS[DEFAULT].sick
+    shutil.copy(script, folder / script.name)
+    command = [sys.executable, "-m", "gradoctor", "run", "--quiet", script.name]
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    (run_file,) = (folder / ".gradoctor").glob("*.db")
+    return script.name, run_file
+
+
+def draw(command: str, report: str) -> str:
+    """A terminal with a command and the coloured report below it."""
+    console = Console(record=True, width=WIDTH, file=io.StringIO())
+    console.print(Text(f"$ {command}", style="bold"))
+    console.print(Text.from_ansi(report.strip("\n")))
+    svg = console.export_svg(title="gradoctor", theme=MONOKAI, unique_id="report")
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # nothing from elsewhere
+    return svg.replace("Fira Code, monospace", FONTS)
+
+
+def main() -> None:
+    """Draw the report in each language."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        script, run_file = record(Path(name))
+        found = judge(run_file, {})
+    for lang, option in (("en", ""), ("zh", "--lang zh ")):
+        report = REPORTERS["terminal"].render(found, lang=lang, width=WIDTH, color=True)
+        # the file is in a temporary folder of a long name; what is typed next is the same
+        report = report.replace(str(run_file), f".gradoctor/{run_file.name}")
+        svg = draw(f"gradoctor run {option}{script}", report)
+        picture = PICTURES / f"diagnosis.{lang}.svg"
+        picture.write_text(svg, encoding="utf-8")
+        print(picture)
+
+
+if __name__ == "__main__":
+    main()
