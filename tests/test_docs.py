@@ -1,0 +1,100 @@
+"""What the documents say is so: links, commands, figures, snippets, and generated files."""
+
+import re
+import runpy
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gradoctor.commands import COMMANDS
+from gradoctor.demo import DEMOS
+from gradoctor.remedies import REMEDIES
+from gradoctor.rules import RULES
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    ROOT / name
+    for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/rules.md")
+]
+READMES = DOCUMENTS[:2]
+ids = {"ids": lambda path: path.name}
+
+
+def blocks(document: Path, language: str = "") -> list[str]:
+    text = document.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, **ids)
+def test_every_link_leads_somewhere(document):
+    links = re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
+    assert links
+    for link in links:
+        path, _, anchor = link.partition("#")
+        if link.startswith("https://"):
+            continue
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {head.lower().replace(" ", "-") for head in heads}, link
+
+
+@pytest.mark.parametrize("document", READMES, **ids)
+def test_every_command_exists(document):
+    typed = re.findall(r"^gradoctor (\S+)", "\n".join(blocks(document)), re.MULTILINE)
+    assert {"run", "show", "explain", "rules", "demo"} <= set(typed) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("document", READMES, **ids)
+def test_the_snippet_runs(document, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def train(model: nn.Module) -> None:
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.ones(8, 4)).square().mean().backward()
+            optimizer.step()
+
+    (code,) = blocks(document, "python")
+    known = {"model": model, "optimizer": optimizer, "train": train}
+    exec(code, known)
+    assert known["checkup"].diagnosis().steps == 3
+
+
+def test_figures_in_the_documents_are_true():
+    sys.path.insert(0, str(ROOT / "tests" / "cases"))
+    try:
+        import corpus
+    finally:
+        sys.path.pop(0)
+    kinds = [case.kind for case in corpus.load_cases()]
+    said = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"| rules | {len(RULES)}, each" in said
+    assert f"on {kinds.count('sick')} sick scripts" in said
+    assert f"{kinds.count('mended')} mended twins and {kinds.count('healthy')} healthy" in said
+    assert f"全部 {len(RULES)} 条规则" in READMES[1].read_text(encoding="utf-8")
+    assert "seven" in said
+    assert len(DEMOS) == 7
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{len(RULES)} rules with pages in English and Chinese, {len(REMEDIES)} rem" in changes
+
+
+def test_the_table_of_rules_is_fresh():
+    table = runpy.run_path(str(ROOT / "tools" / "rule_table.py"))["table"]()
+    kept = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert kept == table, "run `python tools/rule_table.py`"
+
+
+@pytest.mark.parametrize("name", ["diagnosis.en.svg", "diagnosis.zh.svg"])
+def test_the_pictures_are_whole_and_load_nothing(name):
+    text = (ROOT / "docs" / "pictures" / name).read_text(encoding="utf-8")
+    ET.fromstring(text)
+    assert "GD101" in text
+    assert not re.search(r"url\(['\"]?http|href=|/tmp/", text)
