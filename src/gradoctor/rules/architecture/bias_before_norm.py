@@ -32,7 +32,7 @@ def bias_before_norm(run: Recording) -> Iterator[Finding]:
             continue
         if not following[module].startswith(("BatchNorm", "InstanceNorm")):
             continue
-        weight = [p for p in modules[module].meta.get("params", ()) if p != parameter.id]
+        weight = [p for p in modules[module].meta.get("params") or () if p != parameter.id]
         bias = table.series(parameter.id).values
         peer = table.series(weight[0]).values if weight else bias
         if len(bias) >= 3 and len(peer) >= 3 and bias[-3:].max() < RATIO * peer[-3:].min():

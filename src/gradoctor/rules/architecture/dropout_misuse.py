@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence.exclusions import converged
 
 TOO_MUCH = 0.7
 
@@ -16,7 +17,8 @@ def dropout_misuse(run: Recording) -> Iterator[Finding]:
     """``F.dropout`` is active while its module is in eval mode, or p is above 0.7.
 
     Or dropout is the last thing before the loss. A dropout module in train mode during evaluation
-    is Monte Carlo dropout and not judged.
+    is Monte Carlo dropout and not judged. A high p with which the network learns all the same is a
+    choice: a note.
 
     Values: kind (in_eval, too_much or on_output), p, times
     """
@@ -26,7 +28,9 @@ def dropout_misuse(run: Recording) -> Iterator[Finding]:
         if data.get("functional") and times >= 1:
             kind, level = "in_eval", Level.SICK
         elif p > TOO_MUCH:
-            kind, level = "too_much", Level.SUSPECT if p < 1 else Level.SICK
+            kind = "too_much"
+            learns = Level.NOTE if converged(run).found else Level.SUSPECT
+            level = learns if p < 1 else Level.SICK
         elif data.get("output_of_model"):
             kind, level = "on_output", Level.SUSPECT
         else:

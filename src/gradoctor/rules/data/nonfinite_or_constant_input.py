@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradoctor.recording import Recording
+from gradoctor.recording import Recording, Steps
 from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
+
+LOSS = ("loss.nonfinite",)
+LOOKS = 5
 
 
 @rule(proof="numerical", needs=())
@@ -14,11 +17,13 @@ def nonfinite_or_constant_input(run: Recording) -> Iterator[Finding]:
     """An input or a target has NaN or infinite values.
 
     Sick when the loss or an activation was not finite as well: a mask that takes them out before
-    the first operation makes them harmless. An input that never changes at all is a note.
+    the first operation makes them harmless, and so it did where the loss of the very same batch is
+    finite: a note. Where the outcome of such a batch was not seen it is a suspicion. An input that
+    is the same number throughout is a note.
 
     Values: kind (input, target or constant), count (bad values in the worst batch), name
     """
-    spread = _spreads(run)
+    broken = _broken_steps(run)
     for kind, statistic in (("input", "input.nonfinite"), ("target", "target.nonfinite")):
         table = run.table(statistic)
         for site in table.sites:
@@ -26,20 +31,47 @@ def nonfinite_or_constant_input(run: Recording) -> Iterator[Finding]:
             bad = series.values > 0
             if not bad.any():
                 continue
-            first = int(series.steps[bad.argmax()])
+            steps = series.steps[bad]
             most = float(series.values.max())
-            place = run.sites[site]
             yield Finding(
-                Level.SICK if spread else Level.SUSPECT, (site,), first, int(series.steps[-1]),
-                {"kind": kind, "count": int(most), "name": place.name},
+                _level(run, broken, steps), (site,), int(steps[0]), int(series.steps[-1]),
+                {"kind": kind, "count": int(min(most, 1e15)), "name": _name(run, site)},
                 (Evidence(statistic, most, 0, "elements", site),),
+            )  # fmt: skip
+    yield from _constant(run)
+
+
+def _level(run: Recording, broken: set[int], steps: Steps) -> Level:
+    """What became of the batches that held bad values."""
+    outcome = {int(s) for name in LOSS for s in run.table(name).steps}
+    seen = [int(s) for s in steps if int(s) in outcome]
+    if any(s not in broken for s in seen):
+        return Level.NOTE
+    return Level.SICK if broken and seen else Level.SUSPECT
+
+
+def _broken_steps(run: Recording) -> set[int]:
+    """The steps at which the loss or an activation was not finite."""
+    broken: set[int] = set()
+    for statistic in (*LOSS, "act.nonfinite"):
+        table = run.table(statistic)
+        for site in table.sites:
+            series = table.series(site)
+            broken |= {int(s) for s in series.steps[series.values > 0]}
+    return broken
+
+
+def _constant(run: Recording) -> Iterator[Finding]:
+    table = run.table("input.std")
+    for site in table.sites:
+        values = table.series(site).values
+        if len(values) >= LOOKS and not values.any():
+            yield Finding(
+                Level.NOTE, (site,), 0, max(0, run.steps - 1),
+                {"kind": "constant", "count": 0, "name": _name(run, site)},
+                (Evidence("input.std", 0.0, 0.0, "", site),),
             )  # fmt: skip
 
 
-def _spreads(run: Recording) -> bool:
-    """The loss or an activation was not finite."""
-    for statistic in ("loss.nonfinite", "act.nonfinite"):
-        table = run.table(statistic)
-        if any((table.series(s).values > 0).any() for s in table.sites):
-            return True
-    return False
+def _name(run: Recording, site: int) -> str:
+    return run.sites[site].name if site in run.sites else ""

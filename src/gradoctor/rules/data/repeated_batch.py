@@ -24,10 +24,14 @@ def repeated_batch(run: Recording) -> Iterator[Finding]:
     Values: steps (with the same batch), batches (the loader has), iterators (times it was started)
     """
     same = _longest_run(run)
+    rows = run.series("batch.size").values
     for fact in run.facts_of("loader"):
         length, started = fact.data.get("length") or 0, int(fact.data.get("iterators") or 0)
         again = started >= STEPS and int(fact.data.get("max_drawn") or 0) <= 1 and length > 1
-        if not again:
+        size = fact.data.get("batch_size")
+        # a loader that is peeked into once an epoch is not the one that feeds the training
+        fed = not size or not len(rows) or float(np.median(rows)) == size
+        if not again or not fed or started < 0.5 * run.steps:
             continue
         shuffled = bool(fact.data.get("shuffle"))
         if same < STEPS and not shuffled:

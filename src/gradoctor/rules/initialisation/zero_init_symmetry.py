@@ -16,7 +16,8 @@ def zero_init_symmetry(run: Recording) -> Iterator[Finding]:
     """A weight starts at zero and its gradient is exactly zero through the first steps.
 
     A zero layer in a residual branch or a LoRA pair, and a zero head, get a gradient of their own
-    at once and escape: they are not judged.
+    at once and escape: they are not judged. Nor is one whose gradient comes later, with a loss term
+    that is switched on: it is zero in every look so far, or nothing is said.
 
     Values: count (weights), steps (with a zero gradient)
     """
@@ -25,7 +26,7 @@ def zero_init_symmetry(run: Recording) -> Iterator[Finding]:
     for fact in run.facts_of("init"):
         if not fact.data.get("zero") or fact.site is None:
             continue
-        values = table.series(fact.site).values[: STEPS + 1]
+        values = table.series(fact.site).values
         if len(values) >= STEPS and not values.any():
             stuck.append(fact.site)
     if stuck:

@@ -16,7 +16,11 @@ BATCHES = 3
 def calls(run: Recording, *functions: str) -> Iterator[tuple[Site, Fact]]:
     """``(site, fact)`` of each call site of these loss functions."""
     for fact in run.facts_of("loss_call"):
-        if fact.site is not None and fact.data.get("function") in functions:
+        if (
+            fact.site is not None
+            and fact.site in run.sites
+            and fact.data.get("function") in functions
+        ):
             yield run.sites[fact.site], fact
 
 

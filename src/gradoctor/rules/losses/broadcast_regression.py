@@ -22,8 +22,8 @@ def broadcast_regression(run: Recording) -> Iterator[Finding]:
     Values: left, right, out (shapes), op
     """
     for fact in run.facts_of("broadcast"):
-        left, right = list(fact.data.get("left", ())), list(fact.data.get("right", ()))
-        out, batch = list(fact.data.get("out", ())), fact.data.get("batch")
+        left, right, out = (list(fact.data.get(side) or ()) for side in ("left", "right", "out"))
+        batch = fact.data.get("batch")
         if fact.count < TIMES or not fact.data.get("reaches_loss"):
             continue
         if not batch or batch < 2 or out != [batch, batch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,8 +10,6 @@ from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.losses._calls import always, calls, finding, where_made
-
-MADE_BY = ("softmax", "sigmoid")
 
 
 @rule(proof="structural", needs=("fact:loss_call", "lossfn.simplex"))
@@ -22,8 +21,6 @@ def double_softmax(run: Recording) -> Iterator[Finding]:
 
     Values: classes, floor (lowest loss that can be reached), producer
     """
-    import math
-
     for site, fact in calls(run, "cross_entropy"):
         classes = fact.data.get("classes") or 0
         made = str(fact.data.get("producer") or "")
@@ -31,11 +28,11 @@ def double_softmax(run: Recording) -> Iterator[Finding]:
         squashed = made == "sigmoid" and always(run, "lossfn.unit", site.id, 1.0)
         if classes < 2 or not (simplex or squashed):
             continue
-        # rows that sum to 1 by chance need no softmax behind them: demand the producer or a bound
-        level = Level.SICK if made in MADE_BY or simplex else Level.SUSPECT
         values = {
             "classes": classes, "floor": math.log(1 + (classes - 1) / math.e), "producer": made,
         }  # fmt: skip
-        found = finding(run, site, level, values, Evidence("lossfn.simplex", 1.0, 1.0, "fraction"))
+        found = finding(
+            run, site, Level.SICK, values, Evidence("lossfn.simplex", 1.0, 1.0, "fraction")
+        )
         file, line = where_made(fact, site)
         yield replace(found, file=file, line=line)

@@ -14,6 +14,8 @@ from gradoctor.rules.evidence.loss import level as loss_level
 from gradoctor.rules.losses._calls import calls, finding
 
 BITS = 5.0
+NATURAL = 0.125
+"""Least size of the first predictions: a head that starts at zero says nothing of the scale."""
 REGRESSION = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 
 
@@ -33,9 +35,9 @@ def target_unscaled(run: Recording) -> Iterator[Finding]:
         if len(std) < 3 or not len(first):
             continue
         size = float(np.hypot(np.median(mean), np.median(std)))
-        start = max(float(np.median(first)), 1e-12)
+        start = max(float(np.median(first)), NATURAL)
         bits = log2(max(size, 1e-30) / start)
-        if bits < BITS or known is None:
+        if bits < BITS or known is None or known.site.id != site.id:
             continue
         gain = float(known.ratio[-1])
         values = {

@@ -19,7 +19,9 @@ LOOKS = 20
 def bf16_stagnation(run: Recording) -> Iterator[Finding]:
     """Half of the elements with a gradient keep their bits, in half of all weights, for 20 looks.
 
-    Only parameters stored in bf16 or fp16 can lose updates so; with autocast they are fp32.
+    Only parameters stored in bf16 or fp16 can lose updates so; with autocast, or where the
+    optimizer holds fp32 copies, they are fp32. A network that has converged makes small updates,
+    too: those of the run as a whole must be lost, not of its end alone.
 
     Values: lost (fraction of elements), dtype, count (tensors), update_ratio
     """
@@ -27,18 +29,19 @@ def bf16_stagnation(run: Recording) -> Iterator[Finding]:
     lost: list[tuple[float, float, int]] = []
     sizes = 0.0
     for site in table.sites:
-        values = table.series(site).values[-50:]
-        if len(values) < LOOKS:
+        values = table.series(site).values
+        if len(values) < LOOKS or site not in run.sites:
             continue
         size = float(run.sites[site].meta.get("numel") or 1)
         sizes += size
-        median = float(np.median(values))
+        median = float(min(np.median(values), np.median(values[-50:])))
         if median >= LOST:
             lost.append((median, size, site))
     mass = sum(size for _, size, _ in lost)
     if not lost or mass < 0.5 * sizes:
         return
     excluded = (warming_up(run), schedule_tail(run))
+    maker = next(iter(run.of_kind("optimizer")), None)
     worst = sorted(lost, reverse=True)
     share = sum(m * size for m, size, _ in lost) / mass
     ratio = run.series("update.ratio", worst[0][2]).values
@@ -48,5 +51,5 @@ def bf16_stagnation(run: Recording) -> Iterator[Finding]:
         {"lost": share, "dtype": run.sites[worst[0][2]].meta.get("dtype", ""), "count": len(lost),
          "update_ratio": float(np.median(ratio)) if len(ratio) else float("nan")},
         (Evidence("update.lost_fraction", share, LOST, "fraction", worst[0][2]),),
-        as_pairs(excluded),
+        as_pairs(excluded), file=maker.file if maker else None, line=maker.line if maker else None,
     )  # fmt: skip

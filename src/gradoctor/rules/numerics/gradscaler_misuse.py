@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from gradoctor.recording import Recording
 from gradoctor.records import Event, Evidence, Finding, Level
 from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence.timing import is_adaptive
 
 SHARE = 0.8
 
@@ -16,7 +17,8 @@ def gradscaler_misuse(run: Recording) -> Iterator[Finding]:
     """The optimizer steps on scaled gradients, the scaler on unscaled ones, or it never updates.
 
     The canonical order: scale, backward, (unscale_, clip), scaler.step, scaler.update. A scaler
-    that is made but not enabled changes nothing and is not judged.
+    that is made but not enabled changes nothing and is not judged. An Adam-like optimizer divides
+    the scale away: there a bypassed scaler is a suspicion.
 
     Values: kind (step_bypassed, loss_not_scaled, no_update), steps (of which so many)
     """
@@ -34,8 +36,10 @@ def gradscaler_misuse(run: Recording) -> Iterator[Finding]:
             places[kind] = event
     for kind, steps in found.items():
         if steps >= SHARE * total and steps >= 2:
+            mild = kind == "step_bypassed" and is_adaptive(run)
             yield Finding(
-                Level.SICK, (), 0, max(0, run.steps - 1), {"kind": kind, "steps": steps},
+                Level.SUSPECT if mild else Level.SICK, (), 0, max(0, run.steps - 1),
+                {"kind": kind, "steps": steps},
                 (Evidence("scaler.misuse", steps / total, SHARE, "fraction"),),
                 file=places[kind].file, line=places[kind].line,
             )  # fmt: skip

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradoctor.recording import Recording
-from gradoctor.records import Evidence, Finding, Level
+import numpy as np
+
+from gradoctor.recording import Recording, Steps
+from gradoctor.records import Evidence, Fact, Finding, Level
 from gradoctor.rules._rule import rule
+
+RARE = 0.01
 
 
 @rule(proof="numerical", needs=("loss.nonfinite",))
 def nan_inf_origin(run: Recording) -> Iterator[Finding]:
     """A loss was NaN or infinite, or weights were; the operation that made it is named where seen.
 
-    Steps that a gradient scaler skipped are its ordinary work. A single infinite loss whose step
-    did no harm is a note.
+    Steps that a gradient scaler skipped are its ordinary work. Infinite losses that were got over,
+    fewer than one step in a hundred, did no harm: a note.
 
     Values: step, op (that made it, or ''), value (nan or inf), where, low, high (its input range)
     """
-    first, times = _first_bad(run)
-    if first < 0:
+    bad = _bad_steps(run)
+    if not len(bad):
         return
-    origin = next(
-        (f for f in run.facts_of("nonfinite") if f.data.get("where") in ("forward", "backward")),
-        next(iter(run.facts_of("nonfinite")), None),
-    )
+    first, times = int(bad[0]), len(bad)
+    origin = _origin(run)
     data = dict(origin.data) if origin is not None else {}
-    lasting = times >= 2 or run.steps - first <= 2
+    lasting = times >= max(2, RARE * run.steps) or run.steps - int(bad[-1]) <= 2
     values = {
         "step": first, "op": data.get("op", ""), "value": data.get("value", "nan"),
         "where": data.get("where", "loss"), "low": data.get("low"), "high": data.get("high"),
@@ -40,18 +42,31 @@ def nan_inf_origin(run: Recording) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _first_bad(run: Recording) -> tuple[int, int]:
-    """First step with a loss that was not finite, and how many there were; -1 for none."""
-    table = run.table("loss.nonfinite")
-    first, times = -1, 0
-    for site in table.sites:
-        series = table.series(site)
-        bad = series.values > 0
-        if bad.any():
-            step = int(series.steps[bad.argmax()])
-            first = step if first < 0 else min(first, step)
-            times += int(bad.sum())
-    return first, times
+def _bad_steps(run: Recording) -> Steps:
+    """The steps whose loss or weights were not finite, less those that a scaler skipped."""
+    skipped = run.series("scaler.skipped")
+    passed = skipped.steps[skipped.values > 0]
+    bad: list[Steps] = []
+    for statistic in ("loss.nonfinite", "weight.nonfinite"):
+        table = run.table(statistic)
+        bad += [s.steps[s.values > 0] for s in map(table.series, table.sites)]
+    return np.setdiff1d(np.concatenate(bad), passed) if bad else np.empty(0, np.int64)
+
+
+def _origin(run: Recording) -> Fact | None:
+    """The earliest birth of a bad value; forward before backward, one with a known operation first.
+
+    What was hidden from the loss or passed over is not where this one came from, unless nothing
+    else was seen.
+    """
+    order = ("forward", "backward", "parameter", "loss")
+
+    def weight(fact: Fact) -> tuple[bool, bool, int, int]:
+        where = fact.data.get("where")
+        rank = order.index(where) if where in order else len(order)
+        return rank == len(order), not fact.data.get("op"), fact.first_step, rank
+
+    return min(run.facts_of("nonfinite"), key=weight, default=None)
 
 
 def _loss(run: Recording) -> tuple[int, ...]:

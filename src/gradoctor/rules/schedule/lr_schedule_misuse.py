@@ -21,40 +21,48 @@ STILL = 10
 Rates = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
-@rule(proof="structural", needs=("fact:scheduler", "lr"))
+@rule(proof="structural", needs=("fact:scheduler",))
 def lr_schedule_misuse(run: Recording) -> Iterator[Finding]:
     """A scheduler is stepped before the optimizer, per batch instead of per epoch, or never.
 
     Or the rate that it gives is zero, or the square of what was meant (a LambdaLR that returns a
     rate instead of a factor). Cyclic schedules may return; a rate of zero at the end of a schedule
-    is its end.
+    is its end; a rate that still climbs is warming up; a plateau scheduler follows its metric.
 
-    Values: kind (before_first_step, too_fast, zero, tiny_factor, turned_up, never_stepped),
-    scheduler, lr (now), first (at the start), step (where it happened)
+    Values: kind (before_first_step, too_fast, zero, tiny_factor, turned_up, never_stepped,
+    wrong_mode, dead_optimizer), scheduler, lr (now), first (at the start), step (where it happened)
     """
     for fact in run.facts_of("scheduler"):
         if fact.site is None:
             continue
-        rate = run.series("lr", int(fact.data.get("optimizer") or -1))
+        owner = fact.data.get("optimizer")
+        rate = run.series("lr", owner if isinstance(owner, int) else -1)
         kind, step, level = _fault(run, fact, rate)
         if not kind:
             continue
         lr = float(rate.values[-1]) if len(rate) else float("nan")
-        first = float(
-            fact.data.get("settings", {}).get("base_lr") or rate.values[:1].max(initial=0)
-        )
+        first = _base(fact.data) or float(rate.values[:1].max(initial=0))
         yield Finding(
             level, (fact.site,), step, max(0, run.steps - 1),
             {"kind": kind, "scheduler": fact.data.get("class", ""), "lr": lr, "first": first,
              "step": step},
-            (Evidence("lr", lr, first, "", int(fact.data.get("optimizer") or 0)),),
+            (Evidence("lr", lr, first, "", owner if isinstance(owner, int) else None),),
             file=fact.file, line=fact.line,
         )  # fmt: skip
 
 
 def _fault(run: Recording, fact: Fact, rate: Series) -> tuple[str, int, Level]:
     data, found = fact.data, ("", 0, Level.NOTE)
-    if data.get("before_first_step") and data.get("optimizer_steps", 0) > 0:
+    if data.get("optimizer_live") is False:
+        others = any(int(f.data.get("steps") or 0) >= 20 for f in run.facts_of("optimizer"))
+        bound = others and int(data.get("steps") or 0) > 1 and is_final(run)
+        return ("dead_optimizer", 0, Level.SUSPECT) if bound else found
+    steps, of_optimizer = int(data.get("steps") or 0), int(data.get("optimizer_steps") or 0)
+    skipped = run.series("scaler.skipped")
+    began_skipped = len(skipped) and int(skipped.steps[0]) == 0 and skipped.values[0] > 0
+    # a single call ahead of a loop that steps both: the first value was passed over on purpose
+    ahead = steps == of_optimizer + 1
+    if data.get("before_first_step") and of_optimizer > 0 and not began_skipped and not ahead:
         found = "before_first_step", 0, Level.SICK
     elif len(rate) and run.steps >= 20:
         found = _of_rates(run, data, rate)
@@ -63,32 +71,62 @@ def _fault(run: Recording, fact: Fact, rate: Series) -> tuple[str, int, Level]:
 
 def _of_rates(run: Recording, data: Mapping[str, Any], rate: Series) -> tuple[str, int, Level]:
     values = rate.values.astype(np.float64)
-    top = max(float(values.max()), float(data.get("settings", {}).get("base_lr") or 0))
-    per_step = data.get("steps", 0) >= 0.9 * data.get("optimizer_steps", 1)
+    top = max(float(values.max()), _base(data))
     low = values <= GONE * top
     gone = int(np.argmax(low)) if low.any() else len(values)
     early = gone < EARLY * len(values) and len(values) - gone >= STILL and bool(low[gone:].all())
+    climbing = float(values[-1]) > float(values[0]) and float(values[-1]) >= float(values.max())
+    kind = str(data.get("class") or "")
     found = "", 0, Level.NOTE
-    if top > 0 and data.get("class") == "LambdaLR" and per_step and _is_squared(data, values):
+    if top <= 0 or climbing:
+        pass
+    elif kind == "LambdaLR" and _is_squared(data, values):
         found = "tiny_factor", 0, Level.SICK
-    elif top > 0 and low.all():
+    elif low.all():
         found = "zero", 0, Level.SICK
-    elif low.any() and early and is_final(run) and data.get("class") not in CYCLIC:
+    elif kind == "ReduceLROnPlateau":
+        wrong = data.get("mode") == "max" and data.get("metric_falls") and values[-1] < values[0]
+        found = ("wrong_mode", 0, Level.SUSPECT) if wrong else found
+    elif low.any() and early and is_final(run) and kind not in CYCLIC:
         found = "too_fast", int(rate.steps[gone]), Level.SICK
-    elif data.get("class") == "CosineAnnealingLR" and _turns_up(data, values):
-        found = "turned_up", int(rate.steps[int(np.argmin(values))]), Level.SICK
-    elif data.get("steps", 0) == 0 and is_final(run) and run.steps >= 100:
+    elif kind == "CosineAnnealingLR" and _turns_up(data, values):
+        level = Level.SICK if _counts_batches(run, data) else Level.NOTE
+        found = "turned_up", int(rate.steps[int(np.argmin(values))]), level
+    elif not data.get("steps") and is_final(run) and run.steps >= 100:
         found = "never_stepped", 0, Level.SUSPECT
     return found
 
 
+def _base(data: Mapping[str, Any]) -> float:
+    """The rate that the optimizer was made with; 0 when it is unknown."""
+    return float((data.get("settings") or {}).get("base_lr") or 0)
+
+
 def _is_squared(data: Mapping[str, Any], values: Rates) -> bool:
-    """All rates lie near the square of the rate that the optimizer was made with."""
-    base = float(data.get("settings", {}).get("base_lr") or 0)
-    return 0 < base < 0.5 and bool(np.median(values) <= 2 * base * base)
+    """No rate ever rose above the square of the one that the optimizer was made with.
+
+    A factor reaches 1 somewhere, or nearly so, however fast it decays; a rate given for a factor
+    stays below the rate.
+    """
+    base = _base(data)
+    return 0 < base < 0.3 and float(values.max()) <= 2 * base * base
 
 
 def _turns_up(data: Mapping[str, Any], values: Rates) -> bool:
     """The cosine came back up twice or more: it was stepped far more often than ``T_max``."""
-    period = float(data.get("settings", {}).get("T_max") or 0)
-    return period > 0 and data.get("steps", 0) > 2.5 * period and float(np.ptp(values)) > 0
+    period = float((data.get("settings") or {}).get("T_max") or 0)
+    return period > 0 and int(data.get("steps") or 0) > 2.5 * period and float(np.ptp(values)) > 0
+
+
+def _counts_batches(run: Recording, data: Mapping[str, Any]) -> bool:
+    """Stepped at every batch with a period that counts epochs.
+
+    It is shorter than an epoch, or the number of epochs that were run. Any other period, or one
+    that is stepped each epoch, comes back by design.
+    """
+    per_step = int(data.get("steps") or 0) >= 0.9 * int(data.get("optimizer_steps") or 1)
+    loaders = [f.data for f in run.facts_of("loader") if f.data.get("length")]
+    period = float((data.get("settings") or {}).get("T_max") or 0)
+    return per_step and (
+        not loaders or any(period < d["length"] or period == d.get("iterators") for d in loaders)
+    )

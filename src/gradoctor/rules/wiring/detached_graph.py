@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Fact, Finding, Level
 from gradoctor.rules._rule import rule
+from gradoctor.rules.wiring._who import moves_by_hand, name_of
 
 BACKWARDS = 3
 
@@ -17,29 +18,34 @@ def detached_graph(run: Recording) -> Iterator[Finding]:
 
     Or backward was called on something without a graph, which ends the script. Sick when a cut (a
     detach, item, numpy, no_grad, ...) was seen behind them and a whole module is without gradient;
-    without a cut it is a suspicion. Parameters that no optimizer holds (target networks, frozen
-    teachers) are not judged.
+    without a cut it is a suspicion, and a note when nothing that trains runs after it: a head whose
+    output the loss does not use. Parameters that no optimizer holds (target networks, frozen
+    teachers) are not judged, nor those that the script itself moves (an EMA codebook, a target).
 
     Values: kind (error or cut), op (the cutting operation), count (tensors without gradient), names
     """
     for fact in run.facts_of("error"):
         if fact.data.get("known") == "no_grad_fn":
             yield Finding(
-                Level.SICK, (), run.steps, run.steps,
+                Level.SICK, (), fact.first_step, fact.first_step,
                 {"kind": "error", "op": _last_cut(run), "count": 0, "names": ""},
                 (Evidence("error.no_grad_fn", 1, 0),), file=fact.file, line=fact.line,
             )  # fmt: skip
             return
-    starved = [f for f in run.facts_of("wiring") if _is_starved(f)]
+    starved = [f for f in run.facts_of("wiring") if _is_starved(f) and not moves_by_hand(run, f)]
     whole = [f for f in starved if f.site is not None and _module_is_starved(run, f, starved)]
     if not whole:
         return
     sites = tuple(f.site for f in whole if f.site is not None)
-    names = {run.sites[s].name for s in sites}
-    cuts = [c for c in run.facts_of("cut") if names & set(c.data.get("upstream", ()))]
-    cut = max(cuts, key=lambda c: len(names & set(c.data["upstream"])), default=None)
+    names = {name_of(run, s) for s in sites}
+    cuts = [(len(names & set(c.data.get("upstream") or ())), c) for c in run.facts_of("cut")]
+    size, cut = max(cuts, key=lambda c: c[0], default=(0, None))
+    if size:
+        level = Level.SICK
+    else:
+        level, cut = (Level.SUSPECT if _leads_on(run, sites) else Level.NOTE), None
     yield Finding(
-        Level.SICK if cut is not None else Level.SUSPECT, sites, 0, max(0, run.steps - 1),
+        level, sites, 0, max(0, run.steps - 1),
         {"kind": "cut", "op": cut.data.get("op", "") if cut else "", "count": len(sites),
          "names": ", ".join(sorted(names)[:3])},
         (Evidence("wiring.without_gradient", len(sites), 0, "tensors", sites[0]),),
@@ -55,24 +61,38 @@ def _is_starved(fact: Fact) -> bool:
         and data.get("optimizer") is not None
         and int(data.get("backwards") or 0) >= BACKWARDS
         and not data.get("grads")
-        and not data.get("moved_unowned")
     )
 
 
 def _module_is_starved(run: Recording, fact: Fact, starved: list[Fact]) -> bool:
     """Every trainable parameter of its module is without gradient, too."""
-    assert fact.site is not None
-    module = run.sites[fact.site].meta.get("module")
+    module = _module(run, fact.site)
     if module is None:
         return True
     without = {f.site for f in starved}
     return all(
         f.site in without
         for f in run.facts_of("wiring")
-        if f.site is not None
-        and run.sites[f.site].meta.get("module") == module
-        and f.data.get("requires_grad")
+        if _module(run, f.site) == module and f.data.get("requires_grad")
     )
+
+
+def _module(run: Recording, parameter: int | None) -> int | None:
+    site = run.sites.get(parameter) if parameter is not None else None
+    found = site.meta.get("module") if site is not None else None
+    return found if isinstance(found, int) else None
+
+
+def _leads_on(run: Recording, starved: tuple[int, ...]) -> bool:
+    """A module that gets gradients runs after one that gets none; so, too, if nothing is known."""
+    order = {s.id: s.order for s in run.sites.values() if s.order >= 0}
+    first = [order[m] for s in starved if (m := _module(run, s)) in order]
+    fed = [
+        order[m]
+        for f in run.facts_of("wiring")
+        if f.data.get("grads") and (m := _module(run, f.site)) in order
+    ]
+    return not first or max(fed, default=min(first) + 1) > min(first)
 
 
 def _last_cut(run: Recording) -> str:

@@ -1,0 +1,1 @@
+"""Structural and numerical rules on plain recordings."""
