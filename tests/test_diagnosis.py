@@ -35,6 +35,8 @@ class TestGraph:
         assert rings == {
             ("GD102", "GD401"),
             ("GD401", "GD102"),
+            ("GD103", "GD204"),
+            ("GD204", "GD103"),
             ("GD701", "GD711"),
             ("GD711", "GD701"),
         }

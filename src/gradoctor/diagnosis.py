@@ -159,7 +159,13 @@ def _explains(run: Recording, cause: Finding, symptom: Finding) -> bool:
 
 
 def _begins_before(one: Finding, other: Finding) -> bool:
-    return (one.first_step, prior(one.code)) < (other.first_step, prior(other.code))
+    return (_onset(one), prior(one.code)) < (_onset(other), prior(other.code))
+
+
+def _onset(finding: Finding) -> int:
+    """When it began; what updates do begins with the first of them."""
+    dynamic = finding.code.startswith("GD4") or finding.code in OUTCOMES
+    return max(finding.first_step, 1) if dynamic else finding.first_step
 
 
 def _same_model(run: Recording, cause: Finding, symptom: Finding) -> bool:

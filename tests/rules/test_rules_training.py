@@ -63,15 +63,28 @@ class TestInitialisation:
         net = Net(6, activation="tanh").loss(lambda t: 10.6 - t / 60)
         for site in net.activations:
             net.set("act.saturated_fraction", site, 0.8)
+        for site in net.layers:
+            net.set("act.rms", site, 5.0)
         found = one(init_gain_too_large, net)
         assert found is not None
         assert found.level == Level.SICK
         assert found.values["kind"] == "saturation"
+        assert set(found.sites) <= set(net.layers), "the weights are at fault, not the tanh"
+
+    def test_saturation_without_large_weights_was_set_so(self):
+        net = Net(6, activation="tanh").loss(lambda t: 10.6 - t / 60)
+        for site in net.activations:
+            net.set("act.saturated_fraction", site, 0.8)
+        for site in net.layers:
+            net.set("act.rms", site, 0.5)
+        assert one(init_gain_too_large, net) is None
 
     def test_saturation_by_unscaled_inputs_is_another_disease(self):
         net = Net(6, activation="tanh").stuck()
         for site in net.activations:
             net.set("act.saturated_fraction", site, 0.8)
+        for site in net.layers:
+            net.set("act.rms", site, 5.0)
         net.set("input.feature_mean", INPUT, 128.0)
         found = one(init_gain_too_large, net)
         assert found is not None

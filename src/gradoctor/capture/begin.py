@@ -15,6 +15,7 @@ import torch
 from gradoctor._version import __version__
 from gradoctor.capture.patches import Patches
 from gradoctor.capture.session import Session
+from gradoctor.capture.source import last_place
 
 
 class Watching:
@@ -67,7 +68,11 @@ def ending(fault: BaseException | None = None) -> dict[str, Any] | None:
         return None
     text = str(fault)
     known = "no_grad_fn" if "does not require grad and does not have a grad_fn" in text else ""
-    return {"type": type(fault).__name__, "message": text[:500], "known": known}
+    file, line = last_place(fault.__traceback__)
+    return {
+        "type": type(fault).__name__, "message": text[:500], "known": known, "file": file,
+        "line": line,
+    }  # fmt: skip
 
 
 def begin(options: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, ParamSpec, TypeVar
 
+import torch
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -54,7 +56,9 @@ class Guard:
         self.inside = True
         start = perf_counter()
         try:
-            return function(*args, **kwargs)
+            # our own operations must not come back to us through our own mode
+            with torch._C.DisableTorchFunction():
+                return function(*args, **kwargs)
         except Exception as fault:  # the training must go on, whatever we did wrong
             self.note(part, fault)
             return None

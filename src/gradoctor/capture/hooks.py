@@ -6,10 +6,9 @@ user's modules carry nothing of ours and other steps cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -18,12 +17,14 @@ from torch.nn.modules import module as torch_module
 from gradoctor import statistics as kernels
 from gradoctor.capture.guard import Guard
 from gradoctor.capture.models import Models, ModuleInfo
-from gradoctor.capture.recorder import Recorder
+from gradoctor.capture.recorder import Look, Recorder
 from gradoctor.capture.roles import RELU_LIKE, SATURATING, first_tensor, unit_dim
 
 MAX_CALLS = 6
 """Calls of one module in one step that are measured: a rollout may call it thousands of times."""
 
+OVERHEAD = 4e-6
+"""Seconds that one module call takes longer while hooks are on, our own work not counted."""
 
 Measured = tuple[tuple[str, ...], torch.Tensor]
 
@@ -38,11 +39,29 @@ class Call:
     training: bool = True
 
 
+class Listener(Protocol):
+    """Who is told of the forwards that the hooks see."""
+
+    def on_top(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A training forward of a top-level module begins."""
+
+    def on_evaluation(self) -> None:
+        """A forward of a top-level module without gradient begins."""
+
+    def on_output(
+        self, info: ModuleInfo, module: nn.Module, output: torch.Tensor, top: nn.Module
+    ) -> None:
+        """A module that is watched gave this in a training forward of ``top``."""
+
+    def on_cut(self, module: nn.Module) -> None:
+        """Inside a training forward a module runs without gradient."""
+
+
 class ModuleWatch:
     """Measures every module's output and its gradient during a look.
 
     Args:
-        on_top: called with ``(module, args)`` when a training forward of a top-level module begins.
+        listener: is told when forwards of top-level modules begin, and of modules without gradient.
     """
 
     def __init__(
@@ -50,18 +69,21 @@ class ModuleWatch:
         recorder: Recorder,
         models: Models,
         guard: Guard,
-        on_top: Callable[[nn.Module, tuple[Any, ...]], None],
+        listener: Listener,
     ) -> None:
         self.recorder = recorder
         self.models = models
         self.guard = guard
-        self.on_top = on_top
+        self.listener = listener
         self.stack: list[nn.Module] = []
         self.in_backward = False
         self.calls: dict[int, list[Call]] = {}
         self.counts: dict[int, int] = {}
         self.used: set[int] = set()
         self._handles: list[Any] = []
+        self._training = False
+        self._cut_at = 0
+        self.seen = 0
 
     # ---- on and off --------------------------------------------------------------------------
     @property
@@ -89,19 +111,40 @@ class ModuleWatch:
     def _enter(self, module: nn.Module, args: Any) -> None:
         if self.in_backward or torch.compiler.is_compiling():
             return
-        if not self.stack and torch.is_grad_enabled():
-            self.guard.call("models", self.on_top, module, args)
+        self.seen += 1
+        grad = torch.is_grad_enabled()
+        if not self.stack:
+            self._training, self._cut_at = grad, 0
+            if grad:
+                self.guard.call("models", self.listener.on_top, module, args)
+            else:
+                self.guard.call("models", self.listener.on_evaluation)
+        elif self._training and not grad and not self._cut_at:
+            self._cut_at = len(self.stack) + 1
+            self.guard.call("deep look", self.listener.on_cut, module)
         self.stack.append(module)
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
         if self.in_backward or torch.compiler.is_compiling():
             return
+        top = self.stack[0] if self.stack else module
         while self.stack and self.stack.pop() is not module:
             pass
-        if torch.is_grad_enabled() and output is not None:
-            self.guard.call("activations", self._measure_module, module, output)
+        if len(self.stack) < self._cut_at:
+            self._cut_at = 0
+        if output is None or not self._training or self.recorder.look < Look.FULL:
+            return
+        if torch.is_grad_enabled():
+            self.guard.call("activations", self._measure_module, module, output, top)
+        else:
+            self.guard.call("activations", self._note_use, module)
 
-    def _measure_module(self, module: nn.Module, output: Any) -> None:
+    def _note_use(self, module: nn.Module) -> None:
+        info = self.models.info(module)
+        if info is not None:
+            self.used.add(info.site)
+
+    def _measure_module(self, module: nn.Module, output: Any, top: nn.Module) -> None:
         info = self.models.info(module)
         if info is None or not (info.model or info.params or info.activation):
             return
@@ -110,13 +153,10 @@ class ModuleWatch:
             return
         self.used.add(info.site)
         self.models.ran(info, tensor)
+        self.listener.on_output(info, module, tensor, top)
         if info.activation in RELU_LIKE and info.dead is None:
             info.dead = kernels.DeadUnits(unit_dim(module, tensor))
-        self.measure(info.site, tensor, info.activation, info.dead, self._is_training(module, info))
-
-    def _is_training(self, module: nn.Module, info: ModuleInfo) -> bool:
-        del info
-        return self.stack[0].training if self.stack else module.training
+        self.measure(info.site, tensor, info.activation, info.dead, top.training)
 
     def measure(
         self,
@@ -159,8 +199,11 @@ class ModuleWatch:
             call.backward = kernels.summarise_gradient(gradient.detach())
 
     # ---- the step's end ----------------------------------------------------------------------
-    def close_step(self) -> None:
-        """Record one call a site: the last that got a gradient, else the last in train mode."""
+    def close_step(self) -> float:
+        """Record one call a site: the last that got a gradient, else the last in train mode.
+
+        Gives the seconds that being called at all has cost in this step.
+        """
         for site, calls in self.calls.items():
             chosen = next(
                 (c for c in reversed(calls) if c.backward is not None),
@@ -172,3 +215,5 @@ class ModuleWatch:
                 self.recorder.put(site, kernels.ACTGRAD, chosen.backward)
         self.calls, self.counts = {}, {}
         self.stack.clear()
+        seen, self.seen = self.seen, 0
+        return seen * OVERHEAD

@@ -69,9 +69,12 @@ class Losses:
         self.recorder = recorder
         self.calls: dict[tuple[str, str | None, int | None], LossCall] = {}
         self.latest: list[tuple[LossCall, Any, float]] = []
-        self.roots: dict[int, list[torch.Tensor]] = {}
+        self.roots: dict[int, list[float | torch.Tensor]] = {}
         self.root_names: dict[int, str] = {}
         self.batch: int | None = None
+        self.made: dict[Any, tuple[str | None, int | None, str]] = {}
+        self.skipped = 0
+        self._joined: list[Any] = []
 
     # ---- loss functions ----------------------------------------------------------------------
     def observe(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
@@ -158,7 +161,7 @@ class Losses:
             "function": call.function, "reduction": given.get("reduction") or "mean",
             "prediction_shape": list(prediction.shape), "target_shape": list(target.shape),
             "target_dtype": str(target.dtype).removeprefix("torch."),
-            "producer": producer(prediction), "label_smoothing": given.get("label_smoothing", 0.0),
+            **self._producer(prediction), "label_smoothing": given.get("label_smoothing", 0.0),
             "weighted": given.get("weight") is not None, "training": True, "classes": None,
         }  # fmt: skip
         if call.function in CLASSIFYING:
@@ -171,6 +174,14 @@ class Losses:
         if target.dim() == 2 and target.shape == prediction.shape:
             self._describe_rows(data, target)
         self.recorder.fact("loss_call", call.site, file=call.file, line=call.line, **data)
+
+    def _producer(self, prediction: torch.Tensor) -> dict[str, Any]:
+        name, node = producer(prediction)
+        file, line, module = self.made.get(node, (None, None, ""))
+        return {
+            "producer": name, "producer_file": file, "producer_line": line,
+            "producer_module": module,
+        }  # fmt: skip
 
     @staticmethod
     def _describe_rows(data: dict[str, Any], target: torch.Tensor) -> None:
@@ -188,19 +199,18 @@ class Losses:
             "loss", f"loss@{line}" if line else "loss", key=(file, line), type=function, file=file,
             line=line, meta={"function": function},
         )  # fmt: skip
-        value = tensor.detach().float().mean() / scale
-        self.roots.setdefault(site, []).append(value)
-        self._link(site, tensor, scale)
+        self.roots.setdefault(site, []).append(_value(tensor, scale))
+        if self.latest:
+            self._link(site, tensor, scale)
         return site
 
     def _link(self, site: int, tensor: torch.Tensor, scale: float) -> None:
         """Find the loss function that this root hangs on alone, and the factor between them."""
-        if not self.latest:
-            return
         node, depth = tensor.grad_fn, 0
         while node is not None and depth < 12:
             for call, made, value in self.latest:
                 if made is node:
+                    self._joined.append(node)
                     self._join(call, site, tensor, scale, value)
                     return
             parents = [n for n, _ in node.next_functions if n is not None]
@@ -221,40 +231,56 @@ class Losses:
                 self.recorder.fact("loss_call", call.site, count=0, factor=factor)
 
     # ---- the step's end ----------------------------------------------------------------------
+    def _put_later(self, site: int, values: list[torch.Tensor]) -> None:
+        """The same for values that are still on another device."""
+        mean = torch.stack(values).mean()
+        nan, inf = torch.isnan(mean).float(), torch.isinf(mean).float()
+        shown = torch.where(torch.isfinite(mean), mean, torch.full_like(mean, math.nan))
+        self.recorder.put(
+            site, ("loss.value", "loss.nonfinite"), torch.stack([shown, nan + 2 * inf])
+        )
+
     def close_step(self) -> bool:
         """Record the loss of the step; True when it was not finite."""
         bad = False
         for site, values in self.roots.items():
-            mean = torch.stack(values).mean() if len(values) > 1 else values[0]
-            if mean.device.type == "cpu":
-                number = float(mean)
+            numbers = [v for v in values if isinstance(v, float)]
+            if len(numbers) == len(values):
+                number = sum(numbers) / len(numbers)
                 code = 0.0 if math.isfinite(number) else (1.0 if math.isnan(number) else 2.0)
                 bad = bad or code > 0
-                self.recorder.put(
-                    site, ("loss.value", "loss.nonfinite"), (math.nan if code else number, code)
-                )
+                shown = math.nan if code else number
+                self.recorder.put(site, ("loss.value", "loss.nonfinite"), (shown, code))
             else:
-                nan, inf = torch.isnan(mean).float(), torch.isinf(mean).float()
-                shown = torch.where(torch.isfinite(mean), mean, torch.full_like(mean, math.nan))
-                self.recorder.put(
-                    site, ("loss.value", "loss.nonfinite"), torch.stack([shown, nan + 2 * inf])
-                )
-        self.roots, self.latest = {}, []
+                self._put_later(site, [torch.as_tensor(v) for v in values])
+        # a value that is NaN and of which no backward came: the script passed over it
+        lost = [m for _, m, value in self.latest if not math.isfinite(value)]
+        self.skipped = 0 if bad else sum(m not in self._joined for m in lost)
+        self.roots, self.latest, self._joined = {}, [], []
+        self.made.clear()
         return bad
 
 
-def producer(prediction: torch.Tensor) -> str:
-    """Name of the operation that made a tensor, views passed over: softmax, sigmoid, addmm, ..."""
+def _value(tensor: torch.Tensor, scale: float) -> float | torch.Tensor:
+    """Mean of a root: a number on the CPU, elsewhere a tensor that nobody has to wait for."""
+    value = tensor.detach()
+    if value.device.type != "cpu":
+        return value.float().mean() / scale
+    return float(value if value.numel() == 1 else value.float().mean()) / scale
+
+
+def producer(prediction: torch.Tensor) -> tuple[str, Any]:
+    """What made a tensor, views passed over (softmax, sigmoid, addmm, ...), and its node."""
     node = prediction.grad_fn
     for _ in range(8):
         if node is None:
-            return ""
+            return "", None
         name = str(node.name())
         if name not in _THROUGH or name in {"DivBackward0", "MulBackward0"}:
-            return _words(name)
+            return _words(name), node
         parents = [n for n, _ in node.next_functions if n is not None]
         node = parents[0] if len(parents) == 1 else None
-    return ""
+    return "", None
 
 
 def _words(name: str) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from gradoctor import statistics as kernels
-from gradoctor.capture.deep import DeepLook
+from gradoctor.capture.deep import DROPOUTS, DeepLook, Dropouts
 from gradoctor.capture.losses import LOSSES
 from gradoctor.capture.recorder import Look
 from gradoctor.capture.roles import FUNCTIONAL, RELU_LIKE, is_watched_whole, unit_dim
@@ -26,8 +26,8 @@ PRODUCTS = frozenset(
         torch.Tensor.mm, torch.Tensor.__matmul__, torch.Tensor.__rmatmul__,
     )
 )  # fmt: skip
-IDLE = 400
-"""Operations without gradient after which the mode leaves: an evaluation is under way."""
+OVERHEAD = 2e-6
+"""Seconds that one operation takes longer while the mode is on, our own work not counted."""
 
 
 class OperationMode(TorchFunctionMode):
@@ -37,8 +37,9 @@ class OperationMode(TorchFunctionMode):
         super().__init__()
         self.session = session
         self.deep = DeepLook(session)
+        self.dropouts = Dropouts(session)
         self.active = False
-        self._idle = 0
+        self.seen = 0
         self._counts: dict[tuple[str | None, int | None, str], int] = {}
         self._step = -1
         self._dead: dict[int, kernels.DeadUnits] = {}
@@ -46,7 +47,7 @@ class OperationMode(TorchFunctionMode):
     def enter(self) -> None:
         """Start seeing operations."""
         if not self.active:
-            self.active, self._idle = True, 0
+            self.active = True
             with _Emptied():
                 torch.overrides._push_mode(self)  # type: ignore[no-untyped-call]
 
@@ -63,24 +64,60 @@ class OperationMode(TorchFunctionMode):
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
         session = self.session
+        self.seen += 1
         if session.guard.inside or session.hooks.in_backward:
+            return out
+        if func in DROPOUTS:
+            session.guard.call("dropout", self.dropouts.observe, args, kwargs, out)
+        if not torch.is_grad_enabled() or session.recorder.look < Look.FULL:
             return out
         if func in LOSSES or func in FUNCTIONAL or func in PRODUCTS:
             session.guard.call("operations", self._observe, func, args, kwargs, out)
+        elif risky := session.faults.kind(func):
+            session.guard.call("faults", self._observe_risky, risky, args, out)
         if session.recorder.look >= Look.DEEP:
             session.guard.call("deep look", self.deep.observe, func, args, kwargs, out)
         return out
 
-    def _observe(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        if not torch.is_grad_enabled():
+    def _observe_risky(self, op: str, args: tuple[Any, ...], out: Any) -> None:
+        """Reading a result makes a GPU wait: there only deep looks do it."""
+        first = out[0] if isinstance(out, tuple) else out
+        if not isinstance(first, torch.Tensor) or not first.requires_grad:
             return
+        if first.device.type == "cpu" or self.session.recorder.look >= Look.DEEP:
+            stack = self.session.hooks.stack
+            self.session.faults.observe(op, args, out, stack[-1] if stack else None)
+
+    def close_step(self) -> float:
+        """Forget what belongs to this step; gives the seconds that being in between has cost."""
+        self.dropouts.made.clear()
+        seen, self.seen = self.seen, 0
+        return seen * OVERHEAD
+
+    def _observe(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         if func in LOSSES:
+            prediction = args[0] if args else kwargs.get("input")
+            if isinstance(prediction, torch.Tensor):
+                self.dropouts.at_loss(prediction)
             self.session.losses.observe(func, args, kwargs, out)
-        elif isinstance(out, torch.Tensor) and out.requires_grad and not self._in_torch_module():
+        elif isinstance(out, torch.Tensor) and out.requires_grad:
+            if func in FUNCTIONAL:
+                self._note_producer(out)
+            if self._in_torch_module():
+                return
             if func in FUNCTIONAL:
                 self._measure(FUNCTIONAL[func], out, "activation")
             elif any(isinstance(a, nn.Parameter) or _is_leaf(a) for a in args[:3]):
                 self._measure("matmul", out, "matmul")
+
+    def _note_producer(self, out: torch.Tensor) -> None:
+        """Where an activation was called, or its module made: loss functions may ask."""
+        stack = self.session.hooks.stack
+        owner = stack[-1] if stack else None
+        whole = owner is not None and self._in_torch_module()
+        place = self.session.models.place_of(owner) if owner is not None and whole else caller()
+        name = self.session.models.name_of(owner) if owner is not None else ""
+        self.session.losses.made[out.grad_fn] = (*place, name)
 
     def _in_torch_module(self) -> bool:
         """The operation belongs to a module that is a site itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,8 @@ class ParameterWatch:
         self, info: OptimizerInfo, optimizer: torch.optim.Optimizer, closure: bool
     ) -> None:
         """Measure gradients and keep the weights; with a closure the gradients come later."""
+        if self.recorder.look < Look.FULL and not self._sketch_is_due():
+            return
         params, decay = [], []
         for group in optimizer.param_groups:
             rate = self.optimizers.decay(optimizer, group)
@@ -78,9 +81,10 @@ class ParameterWatch:
         if self.recorder.look >= Look.FULL:
             self.pending[info.site] = Pending(params, infos, kernels.snapshot(params), decay)
         if not closure:
-            self._gradients(params, infos)
+            self.gradients(params, infos)
 
-    def _gradients(self, params: list[torch.Tensor], infos: list[ParameterInfo]) -> None:
+    def gradients(self, params: list[torch.Tensor], infos: list[ParameterInfo]) -> None:
+        """Record the gradients as the optimizer gets them."""
         grads = [_dense(p.grad) for p in params]
         self._take_sketch(params, grads)
         if self.recorder.look < Look.FULL or not params:
@@ -110,7 +114,7 @@ class ParameterWatch:
         if held is None:
             return
         if closure:
-            self._gradients(held.params, held.infos)
+            self.gradients(held.params, held.infos)
         self.measure_update(held)
 
     def measure_update(self, held: Pending) -> None:
@@ -144,9 +148,6 @@ class ParameterWatch:
         """Cosine with the previous step's gradient, and the gradient's signal-to-noise ratio."""
         step = self.recorder.step
         full = self.recorder.look >= Look.FULL
-        follows = self._previous is not None and self._previous[0] == step - 1
-        if not full and not (follows and self._noise_is_young):
-            return
         key = tuple(id(p) for p in params)
         if key != self._sketch_key:
             if self._sketch_key and step > 2 and len(key) <= len(self._sketch_key):
@@ -157,12 +158,14 @@ class ParameterWatch:
         taken = self._sketch.take(grads)
         if self._previous is not None and self._previous[0] == step - 1:
             self.recorder.put(0, ("grad.cosine",), kernels.cosine(self._previous[1], taken))
-        self._previous = (step, taken)
+        self._previous = (step, taken) if full else None
         self._noise.add(taken)
         if full:
             self.recorder.put(0, ("grad.snr",), self._noise.snr())
 
-    _noise_is_young = True
+    def _sketch_is_due(self) -> bool:
+        """The step before was looked at: two gradients in a row have an angle between them."""
+        return self._previous is not None and self._previous[0] == self.recorder.step - 1
 
     # ---- the first look at a parameter -------------------------------------------------------
     def meet(self, parameter: torch.Tensor, info: ParameterInfo) -> None:
@@ -220,7 +223,7 @@ class WiringWatch:
             if p is not None and p.grad is not None:
                 self.of(info).got_grad = True
 
-    def zeroed(self, params: list[torch.Tensor]) -> None:
+    def zeroed(self, params: Iterable[torch.Tensor]) -> None:
         """These gradients were cleared."""
         for p in params:
             info = self.watch.models.known_parameter(p)
@@ -256,6 +259,17 @@ class WiringWatch:
             moved = self._moved(wiring, p)
             wiring.moved_unowned = wiring.moved_unowned or (moved and owner is None)
             watch.recorder.fact("wiring", info.site, count=0, **state(info, p, wiring, owner))
+
+    def starved(self) -> dict[int, str]:
+        """Names, by ``id``, of trainable parameters that never got a gradient."""
+        return {
+            key: info.name
+            for key, info in self.watch.models.parameters.items()
+            if (p := info.tensor()) is not None
+            and p.requires_grad
+            and (w := self.of(info)).backwards
+            and not w.grads
+        }
 
     @staticmethod
     def _moved(wiring: Wiring, p: torch.Tensor) -> bool:

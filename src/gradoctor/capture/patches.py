@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch import nn
 from torch.optim import optimizer as torch_optimizer
 
 from gradoctor.capture.places import Places
+from gradoctor.capture.recorder import Look
 from gradoctor.capture.session import Session
 from gradoctor.capture.source import caller, creator
 
@@ -37,11 +38,16 @@ class Patches:
         self._wrap(torch.autograd, "backward", self._backward)
         self._wrap(torch.optim.Optimizer, "zero_grad", self._zero_grad)
         self._wrap(nn.Module, "zero_grad", self._module_zero_grad)
+        self._wrap(nn.Module, "eval", self._eval)
+        self._wrap(torch.autograd, "grad", self._grad)
         self._wrap(torch, "compile", self._compile)
+        self._wrap(nn.Module, "compile", self._compile)
         self._wrap_clipping()
         self._wrap_scaler()
         remember_creations(session.places, self._wrap)
         self._wrap(torch.optim.Optimizer, "__init__", self._optimizer_init)
+        session.schedulers.patch(self._wrap)
+        session.loaders.patch(self._wrap)
 
     def remove(self) -> None:
         """Put everything back."""
@@ -75,27 +81,29 @@ class Patches:
             "places", self.session.places.remember, optimizer, creator(optimizer)
         )
         original(optimizer, *args, **kwargs)
+        self.session.guard.call("step", self.session.begin_training)
 
     def _zero_grad(self, original: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         out = original(optimizer, *args, **kwargs)
-        params = [p for g in optimizer.param_groups for p in g["params"]]
+        params = (p for g in optimizer.param_groups for p in g["params"])
         self.session.guard.call("wiring", self._zeroed, params, optimizer)
         return out
 
-    def _zeroed(self, params: list[torch.Tensor], optimizer: Any) -> None:
+    def _zeroed(self, params: Iterable[torch.Tensor], optimizer: Any) -> None:
         session = self.session
-        session.wiring.zeroed(params)
+        if session.recorder.look >= Look.FULL:
+            session.wiring.zeroed(params)
         site = session.optimizers.info(optimizer).site if optimizer is not None else None
         session.recorder.event("zero_grad", site, *caller())
 
     def _module_zero_grad(self, original: Any, module: Any, *args: Any, **kwargs: Any) -> Any:
         out = original(module, *args, **kwargs)
-        self.session.guard.call("wiring", self._zeroed, list(module.parameters()), None)
+        self.session.guard.call("wiring", self._zeroed, module.parameters(), None)
         return out
 
     # ---- backward ----------------------------------------------------------------------------
     def _backward(self, original: Any, *args: Any, **kwargs: Any) -> Any:
-        tensors = args[0] if args else kwargs.get("tensors")
+        tensors = args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))
         roots = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors or ())
         session = self.session
         session.guard.call("backward", session.before_backward, roots)
@@ -103,6 +111,25 @@ class Patches:
             return original(*args, **kwargs)
         finally:
             session.guard.call("backward", session.after_backward)
+
+    def _grad(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        """Gradients of parameters by ``autograd.grad`` train as backward does.
+
+        With respect to anything else, or with a graph of their own, they are part of a loss.
+        """
+        inputs = args[1] if len(args) > 1 else kwargs.get("inputs")
+        wanted = [inputs] if isinstance(inputs, torch.Tensor) else list(inputs or ())
+        if kwargs.get("create_graph") or not all(t.is_leaf for t in wanted):
+            return original(*args, **kwargs)
+        known = self.session.models.known_parameter
+        if not wanted or any(known(t) is None for t in wanted):
+            return original(*args, **kwargs)
+        return self._backward(original, *args, **kwargs)
+
+    def _eval(self, original: Any, module: Any, *args: Any, **kwargs: Any) -> Any:
+        out = original(module, *args, **kwargs)
+        self.session.guard.call("modes", self.session.look_at_evaluation, module)
+        return out
 
     # ---- clipping, scaling, compiling --------------------------------------------------------
     def _wrap_clipping(self) -> None:
@@ -147,6 +174,7 @@ class Patches:
         out = original(scaler, outputs)
         if scaler.is_enabled():
             self.session.scale = float(scaler.get_scale())
+        self._note("scale", scaler=scaler)
         return out
 
     def _unscale(self, original: Any, scaler: Any, optimizer: Any) -> Any:
@@ -154,10 +182,13 @@ class Patches:
         self._note("unscale", optimizer)
         return out
 
-    def _note(self, kind: str, optimizer: Any = None) -> None:
+    def _note(self, kind: str, optimizer: Any = None, scaler: Any = None) -> None:
         session = self.session
 
         def note() -> None:
+            if scaler is not None:
+                data: dict[str, Any] = {"class": type(scaler).__name__, "dtype": ""}
+                session.recorder.fact("scaler", enabled=scaler.is_enabled(), **data)
             site = session.optimizers.info(optimizer).site if optimizer is not None else None
             session.recorder.event(kind, site, *caller())
 

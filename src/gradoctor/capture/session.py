@@ -8,22 +8,31 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradoctor import statistics as kernels
+from gradoctor.capture.by_hand import HandSteps
+from gradoctor.capture.faults import Faults
 from gradoctor.capture.governor import Governor
 from gradoctor.capture.guard import Guard
+from gradoctor.capture.hidden import HiddenParameters
 from gradoctor.capture.hooks import ModuleWatch
 from gradoctor.capture.inputs import Inputs
+from gradoctor.capture.loaders import Loaders
 from gradoctor.capture.losses import Losses
-from gradoctor.capture.models import Models
+from gradoctor.capture.models import Models, ModuleInfo
+from gradoctor.capture.modes import Modes
 from gradoctor.capture.operations import OperationMode
 from gradoctor.capture.optimizers import Optimizers
 from gradoctor.capture.parameters import ParameterWatch, WiringWatch
 from gradoctor.capture.places import Places
 from gradoctor.capture.recorder import Look, Recorder, Sink
+from gradoctor.capture.schedulers import Schedulers
 from gradoctor.capture.source import caller
 
 PATIENCE = 20
 """Backwards without any update after which each backward counts as a step."""
+
+EVAL_LOOKS = 3
+EVAL_FORWARDS = 2
+"""Evaluations that are looked at, and forwards in each: enough to see what is active there."""
 
 
 class Session:
@@ -42,31 +51,44 @@ class Session:
         self.governor = Governor(budget)
         self.models = Models(self.recorder, self.places)
         self.optimizers = Optimizers(self.recorder, self.models, self.places)
+        self.schedulers = Schedulers(self.recorder, self.optimizers, self.places, self.guard)
+        self.loaders = Loaders(self.recorder, self.guard)
         self.parameters = ParameterWatch(self.recorder, self.models, self.optimizers)
         self.wiring = WiringWatch(self.parameters)
+        self.by_hand = HandSteps(self.models, self.parameters)
+        self.hidden = HiddenParameters(self.recorder, self.models)
+        self.modes = Modes(self.recorder)
         self.losses = Losses(self.recorder)
+        self.faults = Faults(self.recorder, self._site_of)
         self.inputs = Inputs(self.recorder, self.models)
-        self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self._on_top)
+        self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self)
         self.mode = OperationMode(self)
         self.compiled = False
         self.scale = 1.0
+        self._training = False
+        self._eval_looks = 0
+        self._eval_forwards = 0
         self._leader: int | None = None
         self._strangers: dict[int, int] = {}
         self._backwards = 0
         self._since_step = 0
         self._ever_stepped = False
-        self._versions: list[tuple[Any, torch.Tensor]] = []
+        self._patience = PATIENCE
+        self._alarmed = False
         self._begun = perf_counter()
         self._own_before = 0.0
-        self._modules_used = False
         self.recorder.look = Look.DEEP
 
     # ---- looks -------------------------------------------------------------------------------
     def arm(self) -> None:
-        """Watch the step that begins as deeply as planned."""
+        """Watch the step that begins as deeply as planned.
+
+        Operations are not watched before something trains: preparing data would only be slower.
+        """
         if self.recorder.look >= Look.FULL and not self.compiled:
             self.hooks.install()
-            self.mode.enter()
+            if self._training:
+                self.mode.enter()
         else:
             self.disarm()
 
@@ -75,20 +97,70 @@ class Session:
         self.hooks.remove()
         self.mode.leave()
 
-    def _on_top(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+    def begin_training(self) -> None:
+        """Something is about to train: an optimizer was made, or a model runs with gradient."""
+        if not self._training:
+            self._training = True
+            self.arm()
+
+    def look_at_evaluation(self, module: nn.Module) -> None:
+        """``eval()`` was called: see the next forwards for what should not be active in them."""
+        self.modes.called_eval(module, caller(3))
+        if not self.recorder.step or self._eval_looks >= EVAL_LOOKS or self.compiled:
+            return
+        if self.models.is_known(module):
+            self._eval_looks += 1
+            self._eval_forwards = EVAL_FORWARDS
+            self.hooks.install()
+            self.mode.enter()
+
+    # ---- what the hooks tell -----------------------------------------------------------------
+    def on_top(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """A training forward of a top-level module begins."""
+        self._eval_forwards = 0
+        if self.recorder.look < Look.FULL:
+            self.disarm()
+            return
         if type(module).__module__.startswith("torch.nn.modules.loss"):
             return
         if not self.models.is_known(module):
             if next(module.parameters(), None) is None:
                 return
             self.models.add_root(module)
+            self.hidden.look(module)
         elif self.recorder.look >= Look.DEEP:
             self.models.refresh(module)
+            self.hidden.look(module)
+        self._training = True
+        self.mode.enter()
         if self.recorder.step == 0:
             self._meet_parameters()
-        if self.recorder.look >= Look.FULL:
-            self.inputs.observe(module, args)
+        self.inputs.observe(module, args)
+
+    def on_evaluation(self) -> None:
+        """A forward without gradient begins: the mode would only slow it down."""
+        if self._eval_forwards:
+            self._eval_forwards -= 1
+        elif self.recorder.look < Look.FULL:
+            self.disarm()
+        else:
+            self.mode.leave()
+
+    def on_output(
+        self, info: ModuleInfo, module: nn.Module, output: torch.Tensor, top: nn.Module
+    ) -> None:
+        """A module that is watched gave this in a training forward."""
+        self.modes.observe(info, module, output, top)
+
+    def on_cut(self, module: nn.Module) -> None:
+        """A module runs without gradient inside a training forward."""
+        params: list[torch.Tensor] = [p for p in module.parameters() if p.requires_grad]
+        if params and self.recorder.look >= Look.DEEP:
+            self.mode.deep.without_grad(params, *caller())
+
+    def _site_of(self, module: Any) -> int | None:
+        info = self.models.info(module) if isinstance(module, nn.Module) else None
+        return info.site if info is not None else None
 
     def _meet_parameters(self) -> None:
         for info in list(self.models.parameters.values()):
@@ -99,18 +171,22 @@ class Session:
     # ---- backward ----------------------------------------------------------------------------
     def before_backward(self, roots: list[torch.Tensor]) -> None:
         """A backward pass begins."""
-        if self._backwards and self._since_step and self._moved_by_hand():
+        self.begin_training()
+        if self._backwards and self._since_step and self.by_hand.moved():
             self.recorder.event("manual_step")
             self._close_step()
-        elif not self._ever_stepped and self._backwards >= PATIENCE:
+        elif not self._ever_stepped and self._backwards >= self._patience:
+            self._patience = 1
             self._close_step()
-        look = self.recorder.look >= Look.FULL
-        if look:
+        if self.recorder.look >= Look.FULL:
             self.wiring.before_backward(self._since_step == 0)
         site = None
         for root in roots:
             if isinstance(root, torch.Tensor) and root.is_floating_point():
                 site = self.losses.root(root, self.scale)
+                self.faults.at_root(root)
+                if self.recorder.look >= Look.DEEP:
+                    self.mode.deep.at_root(root)
         self.recorder.event("backward", site, *caller())
         self.scale = 1.0
         self._backwards += 1
@@ -120,39 +196,25 @@ class Session:
     def after_backward(self) -> None:
         """A backward pass ended."""
         self.hooks.in_backward = False
-        if not self._ever_stepped or not self.optimizers.known:
-            self._remember_values()
-        if self.recorder.look >= Look.FULL:
-            self.wiring.after_backward()
+        full = self.recorder.look >= Look.FULL
         if self.recorder.step == 0:
             self._meet_parameters()
-
-    def _remember_values(self) -> None:
-        """Samples of the weights, so that a hand-written update is seen at the next backward."""
-        self._versions = [
-            (info.ref, kernels.sample(p.detach(), 8).clone())
-            for info in list(self.models.parameters.values())[:64]
-            if (p := info.tensor()) is not None and p.requires_grad and p.grad is not None
-        ]
-
-    def _moved_by_hand(self) -> bool:
-        return any(
-            not torch.equal(kernels.sample(p.detach(), 8), old)
-            for ref, old in self._versions
-            if (p := ref()) is not None
-        )
+        if not self._ever_stepped:
+            self.by_hand.remember(full and self._backwards == 1)
+        if full:
+            self.wiring.after_backward()
 
     # ---- optimizer ---------------------------------------------------------------------------
     def before_step(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
         """An optimizer is about to step."""
         info = self.optimizers.info(optimizer)
-        self._versions = []
-        params = [p for g in optimizer.param_groups for p in g["params"]]
+        self.by_hand.forget()
         if self.recorder.look >= Look.FULL and not closure:
-            self.wiring.at_step(params)
+            self.wiring.at_step([p for g in optimizer.param_groups for p in g["params"]])
         if not self._since_step and not closure:
             info.without_backward += 1
         info.facts["closure"] = closure
+        self.faults.at_step(p for g in optimizer.param_groups for p in g["params"])
         self.parameters.before_step(info, optimizer, closure)
 
     def after_step(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
@@ -189,27 +251,40 @@ class Session:
             recorder.put(0, ("batch.size",), (float(self.losses.batch),))
         bad = self.losses.close_step()
         if look >= Look.FULL:
-            used = self.hooks.used
-            self.hooks.close_step()
-            self.wiring.close_step(self.optimizers.owners(), used, self._backwards > 0)
-            if recorder.step >= 20:
-                self.parameters.look_for_clones()
-            seen = {id(p) for i in self.models.parameters.values() if (p := i.tensor()) is not None}
-            for info, optimizer in self.optimizers.alive():
-                self.optimizers.state(info, optimizer, seen)
+            self._state_structure(bad)
+        self.faults.close_step()
         now = perf_counter()
         own = self.guard.seconds - self._own_before
         recorder.put(0, ("step.seconds", "own.seconds"), (now - self._begun, own))
         self.governor.spent(recorder.step, look, own, now - self._begun)
         self._begun, self._own_before = now, self.guard.seconds
         recorder.close_step()
-        if bad and recorder.step > 1 and not getattr(self, "_alarmed", False):
+        if bad and recorder.step > 1 and not self._alarmed:
             self._alarmed = True
             self.governor.alarm()
         recorder.look = self.governor.plan(recorder.step)
         self._backwards = self._since_step = 0
         self._strangers.clear()
         self.arm()
+
+    def _state_structure(self, bad: bool) -> None:
+        """State the facts that a step with hooks has shown."""
+        used = self.hooks.used
+        self.guard.seconds += self.hooks.close_step() + self.mode.close_step()
+        owners = self.optimizers.owners()
+        had_backward = self._backwards > 0
+        self.wiring.close_step(owners, used, had_backward)
+        self.mode.deep.close_cuts(self.wiring.starved())
+        self.modes.close_step(had_backward)
+        self.hidden.close_step(owners)
+        self.schedulers.state()
+        self.loaders.state()
+        self.faults.hidden(had_backward and not bad, self.losses.skipped)
+        if self.recorder.step >= 20:
+            self.parameters.look_for_clones()
+        seen = {id(p) for i in self.models.parameters.values() if (p := i.tensor()) is not None}
+        for info, optimizer in self.optimizers.alive():
+            self.optimizers.state(info, optimizer, seen)
 
     def finish(self) -> None:
         """Send everything that is left, and say what it cost."""
@@ -218,6 +293,8 @@ class Session:
             self.guard.call("finish", self._close_step)
             self.disarm()
         governor = self.governor
+        self.schedulers.state()
+        self.loaders.state()
         self.recorder.fact(
             "governor", count=0, looks=governor.looks, deep=governor.deep, budget=governor.budget,
             share=governor.share, steady_share=governor.steady_share,

@@ -6,7 +6,7 @@ import os
 import sys
 import sysconfig
 from functools import lru_cache
-from types import FrameType
+from types import FrameType, TracebackType
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
@@ -64,3 +64,13 @@ def _is_own_init(frame: FrameType, instance: object) -> bool:
     if not code.co_varnames or code.co_argcount == 0:
         return False
     return frame.f_locals.get(code.co_varnames[0]) is instance
+
+
+def last_place(trace: TracebackType | None) -> tuple[str | None, int | None]:
+    """The innermost user line of a traceback."""
+    place: tuple[str | None, int | None] = (None, None)
+    while trace is not None:
+        if rank(trace.tb_frame.f_code.co_filename) == USER:
+            place = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+    return place

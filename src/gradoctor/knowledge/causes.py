@@ -15,7 +15,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     # ---- gradients
     "GD101": ("GD104", "GD204", "GD403", *_STALL),
     "GD102": ("GD109", "GD401", "GD418", "GD701"),
-    "GD103": ("GD104", "GD403", *_STALL),
+    "GD103": ("GD104", "GD204", "GD403", *_STALL),
     "GD104": _STALL,
     "GD106": ("GD102",),
     "GD108": ("GD101", "GD102"),

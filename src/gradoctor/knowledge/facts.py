@@ -124,7 +124,8 @@ FACTS: dict[str, dict[str, str]] = {
     },
     # the first non-finite value (site = where it was seen, or None)
     "nonfinite": {
-        "where": "input, target, forward, backward, parameter, loss",
+        "where": "forward, backward or loss: the first; hidden: NaN in a forward whose loss was"
+        " finite; skipped: a loss that no backward followed",
         "op": "",
         "value": "nan|inf",
         "producer": "its inputs were finite",
@@ -133,12 +134,6 @@ FACTS: dict[str, dict[str, str]] = {
         "module": "",
         "parameter_was_bad": "a weight was already non-finite",
         "dtype": "",
-    },
-    # an operation with an operand close to where it breaks (site = None; deep looks)
-    "near_singular": {
-        "op": "log, sqrt, div, exp, ...",
-        "operand": "smallest or largest operand",
-        "module": "",
     },
     # a training DataLoader (site = None)
     "loader": {
@@ -152,7 +147,7 @@ FACTS: dict[str, dict[str, str]] = {
         "max_drawn": "most batches drawn from one iterator",
     },
     # the scaler (site = None)
-    "scaler": {"class": "", "dtype": "autocast dtype seen", "enabled": "", "updates": ""},
+    "scaler": {"class": "", "dtype": "autocast dtype seen", "enabled": ""},
     # gradient clipping calls: one for each line
     "clip": {
         "params": "tensors given",
@@ -181,6 +176,7 @@ EVENTS: dict[str, str] = {
     "backward": "torch.autograd.backward; who = loss site",
     "clip": "clip_grad_norm_ or clip_grad_value_",
     "unscale": "GradScaler.unscale_; who = optimizer",
+    "scale": "GradScaler.scale",
     "scaler_step": "GradScaler.step; who = optimizer",
     "scaler_update": "GradScaler.update",
     "step": "an optimizer's step; who = optimizer",

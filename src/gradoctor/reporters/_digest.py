@@ -6,6 +6,7 @@ Everything is in the reader's language already, and nothing is wrapped, coloured
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -126,11 +127,18 @@ def location(finding: Finding, diagnosis: Diagnosis) -> tuple[str | None, int | 
     """File and line of a finding; the file as seen from where the run was started."""
     file, line = finding.file, finding.line
     if file is None:
-        sites = (diagnosis.sites.get(s) for s in finding.sites)
-        site = next((s for s in sites if s is not None and s.file), None)
-        if site is not None:
-            file, line = site.file, site.line
+        file, line = _common_place(finding, diagnosis)
     return (shorten(file, diagnosis.meta), int(line) if line else None) if file else (None, None)
+
+
+def _common_place(finding: Finding, diagnosis: Diagnosis) -> tuple[str | None, int | None]:
+    """The line that made most of the sites of a finding, or the first (the worst) of them."""
+    sites = (diagnosis.sites.get(s) for s in finding.sites)
+    places = [(s.file, s.line) for s in sites if s is not None and s.file]
+    if not places:
+        return None, None
+    ((most, count),) = Counter(places).most_common(1)
+    return most if 2 * count > len(places) else places[0]
 
 
 def place(finding: Finding, diagnosis: Diagnosis) -> str:

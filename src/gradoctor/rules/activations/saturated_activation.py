@@ -71,9 +71,12 @@ def saturated_activation(run: Recording) -> Iterator[Finding]:
 def is_hidden(run: Recording, site: Site) -> bool:
     """An activation between layers: neither a gate nor what the network puts out.
 
-    A sigmoid that works beside another activation of the same module is a gate.
+    A sigmoid that works beside another activation of the same module is a gate; so is an activation
+    of a parameter alone, which has no batch.
     """
     if site.order < 0 or not site.meta.get("activation"):
+        return False
+    if site.kind == "op" and len(site.meta.get("out_shape", (0, 0))) < 2:
         return False
     matrices = [m.order for m in run.of_kind("module") if m.meta.get("role") in ("matmul", "conv")]
     if matrices and site.order > max(matrices):

@@ -189,3 +189,15 @@ def cliff(profile: Array) -> tuple[int, float]:
         return 0, 0.0
     at = int(np.nanargmax(falls))
     return at, float(falls[at])
+
+
+FEW = 3
+
+
+def is_cliff(profile: Array) -> bool:
+    """True when more than half of the span is lost in one place (with few layers: three quarters,
+    since of two falls one is always half).
+    """
+    _, fall = cliff(profile)
+    span = abs(float(profile[-1] - profile[0]))
+    return fall > (0.5 if len(profile) > FEW else 0.75) * span

@@ -19,12 +19,11 @@ from gradoctor.rules.evidence import (
     persistence,
     stuck,
 )
-from gradoctor.rules.evidence.depth import cliff
+from gradoctor.rules.evidence.depth import cliff, is_cliff
 from gradoctor.rules.evidence.exclusions import Exclusion, converged, zero_init_escape
 from gradoctor.rules.evidence.harm import left_behind
 from gradoctor.rules.evidence.robust import Array, mad, median
 from gradoctor.rules.evidence.windows import recent_medians
-from gradoctor.rules.gradients.vanishing_gradient import is_cliff
 
 FALL = 10.0  # bits in one place
 OUTLIER = 6.0  # MADs past its peers

@@ -18,10 +18,9 @@ from gradoctor.rules.evidence import (
     recent_medians,
     stuck,
 )
-from gradoctor.rules.evidence.depth import cliff, slope
+from gradoctor.rules.evidence.depth import is_cliff, slope
 from gradoctor.rules.evidence.exclusions import converged, warming_up
 from gradoctor.rules.evidence.harm import left_behind
-from gradoctor.rules.evidence.robust import Array
 from gradoctor.rules.evidence.timing import epsilon, is_adaptive
 
 SPAN = -10.0  # bits from the last layer to the first: a thousandth
@@ -55,18 +54,6 @@ def vanishing_gradient(run: Recording) -> Iterator[Finding]:
         if not behind or max(behind) > BEHIND:
             continue
         yield _finding(run, path, past, max(behind))
-
-
-def is_cliff(profile: Array) -> bool:
-    """True when more than half of the span is lost in one place (with few layers: three quarters,
-    since of two falls one is always half).
-    """
-    _, fall = cliff(profile)
-    span = abs(float(profile[-1] - profile[0]))
-    return fall > (0.5 if len(profile) > FEW else 0.75) * span
-
-
-FEW = 3
 
 
 def _early(run: Recording, path: Path) -> tuple[int, ...]:

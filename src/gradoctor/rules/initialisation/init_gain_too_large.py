@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradoctor.recording import Recording
-from gradoctor.records import Evidence, Finding
+from gradoctor.records import Evidence, Finding, Site
 from gradoctor.rules._rule import rule
 from gradoctor.rules.activations.saturated_activation import is_hidden
 from gradoctor.rules.data.input_unnormalised import is_off_scale
@@ -25,6 +25,7 @@ from gradoctor.rules.evidence.loss import initial_ratio, level
 STEEP = 0.7  # bits a layer
 TOTAL = 10.0  # bits over the depth
 SATURATED = 0.5
+LARGE = 2.0  # rms of a pre-activation: of a normal one half lies beyond 1.35, where tanh is flat
 LOUD = 3.0  # initial loss over that of an uninformed predictor
 
 
@@ -47,7 +48,7 @@ def init_gain_too_large(run: Recording) -> Iterator[Finding]:
         if not sites:
             continue
         yield Finding(
-            level=grade(persists=True, harm=_harm(run, sites), exclusions=exclusions),
+            level=grade(persists=True, harm=_harm(run), exclusions=exclusions),
             sites=sites,
             first_step=0,
             last_step=0,
@@ -86,7 +87,13 @@ def _grows(run: Recording) -> Seen:
 def _saturates(run: Recording) -> Seen:
     first = first_values(run, "act.saturated_fraction")
     hidden = [s for s in run.of_kind("module", "op") if s.id in first and is_hidden(run, s)]
-    full = [s for s in hidden if first[s.id] >= SATURATED]
+    size = first_values(run, "act.rms")
+    fed = {s.id: _feeding(run, s) for s in hidden}
+    # what saturates without a large input from weights was set so: a gate, a mask
+    full = [
+        s for s in hidden
+        if first[s.id] >= SATURATED and (f := fed[s.id]) is not None and size.get(f, 0.0) >= LARGE
+    ]  # fmt: skip
     if not full or 2 * len(full) < len(hidden):
         return NOTHING
     share = max(first[s.id] for s in full)
@@ -100,16 +107,28 @@ def _saturates(run: Recording) -> Seen:
     }
     return (
         values,
-        tuple(s.id for s in full),
+        tuple(f for s in full if (f := fed[s.id]) is not None),
         Evidence("act.saturated_fraction", share, SATURATED, "fraction", full[0].id),
     )
 
 
-def _harm(run: Recording, sites: tuple[int, ...]) -> bool:
+def _feeding(run: Recording, activation: Site) -> int | None:
+    """The product that ran last before an activation: its weights made the input."""
+    model = activation.meta.get("model")
+    before = [
+        s for s in run.of_kind("module")
+        if s.meta.get("role") in ("matmul", "conv", "norm") and 0 <= s.order < activation.order
+        and (not model or s.meta.get("model") == model)
+    ]  # fmt: skip
+    return max(before, key=lambda s: s.order).id if before else None
+
+
+def _harm(run: Recording) -> bool:
     if diverged(run).found or stuck(run).found:
         return True
     known = level(run)
     beaten = known is None or float(known.ratio[-1]) > 0.03
     still = recent_medians(run, "act.saturated_fraction")
-    flat = any(still.get(s, 0.0) >= SATURATED for s in sites)
+    first = first_values(run, "act.saturated_fraction")
+    flat = any(still.get(s, 0.0) >= SATURATED for s in first if first[s] >= SATURATED)
     return initial_ratio(run) > LOUD and (flat or not beaten)

@@ -11,7 +11,7 @@ from gradoctor.records import Evidence, Finding
 from gradoctor.rules._rule import rule
 from gradoctor.rules.data.input_unnormalised import is_off_scale
 from gradoctor.rules.evidence import as_pairs, diverged, grade, paths, stuck
-from gradoctor.rules.evidence.depth import initial, slope
+from gradoctor.rules.evidence.depth import initial, is_cliff, slope
 from gradoctor.rules.evidence.exclusions import Exclusion, fine_tuning, zero_init_escape
 
 STEEP = -1.0  # bits a layer, both ways
@@ -23,8 +23,8 @@ def init_gain_too_small(run: Recording) -> Iterator[Finding]:
     """At step 0 the signal shrinks by more than a bit a layer in both directions.
 
     Mechanism: forward and backward slopes both below -1 bit a layer and 10 bits or more over the
-    depth. PyTorch's own default loses 1.3 bits backwards and is harmless up to some ten layers: its
-    biases keep the forward signal up. Harm: stuck at the trivial baseline.
+    depth, not lost in one place. PyTorch's own default loses 1.3 bits backwards and is harmless up
+    to some ten layers: its biases keep the forward signal up. Harm: stuck at the trivial baseline.
 
     Values: forward_bits, backward_bits, layers, first, std
     """
@@ -35,6 +35,8 @@ def init_gain_too_small(run: Recording) -> Iterator[Finding]:
         ahead, back = slope(forward), slope(backward)
         # a backward profile that rises towards the loss has a positive slope
         if ahead.slope > STEEP or -back.slope > STEEP:
+            continue
+        if is_cliff(-forward) or is_cliff(backward):
             continue
         if abs(back.slope) * (len(path.layers) - 1) < TOTAL:
             continue

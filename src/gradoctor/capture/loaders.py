@@ -1,0 +1,78 @@
+"""Data loaders: how often they are iterated and how much is drawn."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.data import DataLoader, dataloader
+
+from gradoctor.capture.guard import Guard, quiet
+from gradoctor.capture.places import Place
+from gradoctor.capture.recorder import Recorder
+from gradoctor.capture.source import caller
+
+
+@dataclass(slots=True)
+class LoaderInfo:
+    """What is known of one loader."""
+
+    key: str
+    place: Place
+    iterators: int = 0
+    batches: int = 0
+    drawn: int = 0
+    max_drawn: int = 0
+
+
+class Loaders:
+    """Wraps ``DataLoader.__iter__`` and its iterators' ``__next__``."""
+
+    def __init__(self, recorder: Recorder, guard: Guard) -> None:
+        self.recorder = recorder
+        self.guard = guard
+        self._known: weakref.WeakKeyDictionary[Any, LoaderInfo] = weakref.WeakKeyDictionary()
+        self._by_iterator: weakref.WeakKeyDictionary[Any, LoaderInfo] = weakref.WeakKeyDictionary()
+        self._count = 0
+
+    def patch(self, wrap: Callable[..., None]) -> None:
+        """Intercept iteration."""
+        wrap(DataLoader, "__iter__", self._iter)
+        wrap(dataloader._BaseDataLoaderIter, "__next__", self._next)
+
+    def _iter(self, original: Any, loader: Any) -> Any:
+        iterator = original(loader)
+        self.guard.call("loaders", self._begun, loader, iterator, caller(2))
+        return iterator
+
+    def _begun(self, loader: Any, iterator: Any, place: Place) -> None:
+        info = self._known.get(loader)
+        if info is None:
+            self._count += 1
+            info = self._known[loader] = LoaderInfo(f"loader{self._count}", place)
+        info.iterators += 1
+        info.place = place
+        info.drawn = 0
+        self._by_iterator[iterator] = info
+
+    def _next(self, original: Any, iterator: Any) -> Any:
+        batch = original(iterator)
+        info = self._by_iterator.get(iterator)
+        if info is not None:
+            info.batches += 1
+            info.drawn += 1
+            info.max_drawn = max(info.max_drawn, info.drawn)
+        return batch
+
+    def state(self) -> None:
+        """State the facts of every loader that lives."""
+        for loader, info in list(self._known.items()):
+            sampler = type(getattr(loader, "sampler", None)).__name__
+            self.recorder.fact(
+                "loader", None, info.key, file=info.place[0], line=info.place[1], count=0,
+                sampler=sampler, shuffle="Random" in sampler, batch_size=loader.batch_size,
+                drop_last=loader.drop_last, length=quiet(len, loader), iterators=info.iterators,
+                batches=info.batches, max_drawn=info.max_drawn,
+            )  # fmt: skip
