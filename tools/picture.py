@@ -5,6 +5,7 @@ python tools/picture.py             # writes docs/pictures/diagnosis.en.svg and 
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import shutil
@@ -20,9 +21,11 @@ from rich.text import Text
 from gradoctor.commands._judge import judge
 from gradoctor.demo import DEFAULT, DEMOS
 from gradoctor.reporters import REPORTERS
+from gradoctor.reporters._layout import cells
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTH = 84
+CELL = 12.2  # of rich's picture
 FONTS = 'Menlo, Consolas, "DejaVu Sans Mono", "Noto Sans Mono CJK SC", monospace'
 
 
@@ -43,7 +46,14 @@ def draw(command: str, report: str) -> str:
     console.print(Text.from_ansi(report.strip("\n")))
     svg = console.export_svg(title="gradoctor", theme=MONOKAI, unique_id="report")
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # nothing from elsewhere
-    return svg.replace("Fira Code, monospace", FONTS)
+    svg = svg.replace("Fira Code, monospace", FONTS)
+    return re.sub(r'textLength="[\d.]+"([^>]*)>([^<]*)', _measured, svg)
+
+
+def _measured(text: re.Match[str]) -> str:
+    """A run of text with its true length: rich takes Chinese characters for one cell wide."""
+    length = CELL * cells(html.unescape(text[2]))
+    return f'textLength="{length:.1f}"{text[1]}>{text[2]}'
 
 
 def main() -> None:

@@ -149,7 +149,7 @@ class Checkup:
 
     def _begin(self) -> None:
         """Watch with a session and a run file of our own."""
-        path = self._make_file()
+        path = self._make_file().absolute()  # the program may change its folder
         self._writer = RunWriter(path)
         self._writer.start()
         self._watching = Watching(self._writer, self._options)
