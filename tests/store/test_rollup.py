@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import sqlite3
+import time
 import warnings
 
 import numpy as np
@@ -30,7 +31,7 @@ def value(step: int) -> float:
 @pytest.fixture(scope="module")
 def long_run(tmp_path_factory):
     path = create_run(tmp_path_factory.mktemp("long") / "run.db", {})
-    writer = RunWriter(path)
+    writer = RunWriter(path, flush_seconds=0.01)
     writer.start()
     sizes = []
     for step in range(STEPS):
@@ -40,10 +41,11 @@ def long_run(tmp_path_factory):
         writer.frame(step, 0, LIGHT, block)
         if step % 25 == 0:
             writer.frame(step, 1, FULL, block)
+        if step % 1000 == 999:
+            while writer._queue:  # a training does not outrun its disk
+                time.sleep(0.001)
         if step % 20_000 == 19_999:
-            while writer._queue:  # as fast as the disk, as a real training is
-                writer._wake.wait(0.01)
-            sizes.append(path.stat().st_size + path.with_name("run.db-wal").stat().st_size)
+            sizes.append(path.stat().st_size)
     writer.close(60)
     assert writer.lost is None
     return path, sizes
@@ -52,8 +54,8 @@ def long_run(tmp_path_factory):
 def test_a_hundred_thousand_steps_stay_bounded(long_run):
     path, sizes = long_run
     plain = STEPS * WIDTH * 4
-    assert path.stat().st_size < plain / 2
-    assert sizes[-1] - sizes[1] < 60_000 * WIDTH * 4 / 10, "from a point on it hardly grows"
+    assert path.stat().st_size < plain / 4
+    assert sizes[-1] < sizes[1] * 1.5, (sizes, "from a point on it hardly grows")
     db = sqlite3.connect(path)
     frames = dict(db.execute("select layout, count(*) from frames group by layout"))
     buckets = dict(db.execute("select layout, count(*) from buckets group by layout"))

@@ -66,7 +66,10 @@ def wait_for_torch(text: str) -> None:
                 file=sys.stderr,
             )
 
-    sys.meta_path.insert(0, TorchFinder(imported))
+    if "torch" in sys.modules:  # a sitecustomize of the user's own was quicker
+        imported()
+    else:
+        sys.meta_path.insert(0, TorchFinder(imported))
 
 
 def die_with(parent: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -69,6 +70,7 @@ def end_like(code: int) -> int:
         return code
     sys.stdout.flush()
     sys.stderr.flush()
-    signal.signal(-code, signal.SIG_DFL)
+    with contextlib.suppress(OSError):  # SIGKILL takes no handler
+        signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)
     return 128 - code
