@@ -1,0 +1,1 @@
+"""Four ordinary networks: each module has ``model()``, ``batch(generator)`` and ``loss(...)``."""
