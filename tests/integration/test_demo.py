@@ -1,8 +1,8 @@
 """``gradoctor demo`` as a newcomer types it."""
 
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -26,15 +26,17 @@ def demo(*args, cwd: Path) -> subprocess.CompletedProcess:
 def default(tmp_path_factory):
     pytest.importorskip("sklearn")
     folder = tmp_path_factory.mktemp("demo")
-    start = time.monotonic()
+    before = os.times()
     done = demo(cwd=folder)
-    return folder, done, time.monotonic() - start
+    after = os.times()  # processor time: the machine may have other work to do
+    used = after.children_user + after.children_system - before.children_user
+    return folder, done, used - before.children_system
 
 
 def test_the_default_demo_ends_with_one_root_at_its_line(default):
     folder, done, seconds = default
     assert done.returncode == 0, done.stderr
-    assert seconds < 120  # under a minute on a machine of its own
+    assert seconds < 60
     script = folder / ".gradoctor" / "demo" / "sigmoid_20.py"
     source = script.read_text().splitlines()
     line = next(i for i, text in enumerate(source, 1) if "linear = nn.Linear(" in text)
