@@ -108,7 +108,7 @@ FAILING = {
     "an exit with nothing": "raise SystemExit\n",
     "an error at import of torch": "import torch\nimport torch.nonexistent_part\n",
     "an error in the middle": TORCH + STEP + "print('half', flush=True)\n[1, 2][5]\n",
-    "an exit with a code": TORCH + STEP + "import sys\nsys.exit(3)\n",
+    "an exit with a code": TORCH + "import sys\nsys.exit(3)\n",
     "backward twice": TORCH + "y = (model(torch.ones(3, 2)) ** 2).sum()\n" + 2 * "y.backward()\n",
     "a bad argument of a module": "import torch\ntorch.nn.Linear(2)\n",
     "a bad argument of clipping": TORCH + "torch.nn.utils.clip_grad_norm_(3, 1.0)\n",
@@ -179,7 +179,7 @@ def test_the_report_follows_the_scripts_own_traceback(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_script_that_a_signal_ends(tmp_path, number):
     (tmp_path / "train.py").write_text(
-        TORCH + STEP + f"import os\nprint('up', flush=True)\nos.kill(os.getpid(), {int(number)})\n"
+        TORCH + f"import os\nprint('up', flush=True)\nos.kill(os.getpid(), {int(number)})\n"
     )
     done = gradoctor("run", "train.py", cwd=tmp_path)
     assert done.returncode == -number

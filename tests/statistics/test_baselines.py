@@ -37,7 +37,7 @@ def best(loss, start: torch.Tensor) -> float:
         return value
 
     search.step(closure)
-    return float(loss(guess))
+    return float(loss(guess).detach())
 
 
 @given(st.lists(st.integers(0, 4), min_size=3, max_size=40), st.sampled_from([0.0, 0.1]))

@@ -71,7 +71,7 @@ def test_only_a_gradient_that_is_zero_throughout_has_a_zero_fraction_of_one():
 
 def test_a_sparse_gradient_is_measured_on_its_rows():
     rows = made((3, 4), 0)
-    grad = torch.sparse_coo_tensor(torch.tensor([[5, 1, 5]]), rows, (9, 4))
+    grad = torch.sparse_coo_tensor(torch.tensor([[5, 1, 5]]), rows, (9, 4), check_invariants=True)
     with untouched(grad):
         table = kernels.summarise_gradients([grad, torch.ones(2)]).tolist()
     merged = np.stack([wide(rows)[1], wide(rows)[0] + wide(rows)[2]])

@@ -106,7 +106,7 @@ def kill_at(folder: Path, seconds: float, *, whole_group: bool) -> float:
 @pytest.mark.parametrize("part", range(4))
 def test_killed_outright_twenty_times_the_file_holds_all_but_the_last_half_second(folder, part):
     draw = random.Random(part)
-    for time_of_death in [draw.uniform(0.0, 1.2) for _ in range(5)]:
+    for time_of_death in [draw.uniform(0.0, 1.0) for _ in range(5)]:
         killed = kill_at(folder, time_of_death, whole_group=draw.random() < 0.5)
         time.sleep(0.1)
         with open_run(folder / "run.db") as file:

@@ -30,7 +30,8 @@ def _norms(tensors: list[torch.Tensor]) -> torch.Tensor:
         return torch.empty(0, 2)
     first = tensors[0]
     alike = len({(t.device, t.dtype, t.is_sparse) for t in tensors}) == 1
-    if first.is_cuda and alike and first.is_floating_point() and all(t.numel() for t in tensors):
+    plain = first.dtype in (torch.float32, torch.float64)
+    if first.is_cuda and alike and plain and all(t.numel() for t in tensors):
         squares = torch._foreach_norm(tensors, 2, torch.float64)
         largest = torch._foreach_norm(tensors, float("inf"))
         roots = torch.tensor([t.numel() ** -0.5 for t in tensors], device=first.device)
