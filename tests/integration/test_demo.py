@@ -98,3 +98,19 @@ def test_every_demo_changes_few_lines_and_no_docstring():
 
 def test_a_curve_marks_what_is_not_finite():
     assert curve((0.0, 0.5, 1.0, None), 1.0, "ab") == "abbx"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.environ.get("GRADOCTOR_SLICE") != "all", reason="GRADOCTOR_SLICE=all runs every demo"
+)
+@pytest.mark.parametrize("name", [name for name in DEMOS if name != DEFAULT])
+def test_every_demo_shows_its_finding_and_its_twin_is_healthy(tmp_path, name):
+    done = demo(name, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    stem = name.replace("-", "_")
+    found = judge(only(tmp_path, f"{stem}-*.db"), {})
+    assert [f.code for f in found.findings if f.root] == [DEMOS[name].code]
+    root = next(f for f in found.findings if f.root)
+    assert location(root, found)[1] is not None
+    assert judge(only(tmp_path, f"{stem}_mended-*.db"), {}).verdict == "healthy"
