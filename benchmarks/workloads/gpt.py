@@ -46,7 +46,7 @@ def model() -> nn.Module:
 
 
 def batch(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    ids = torch.randint(0, VOCABULARY, (8, LENGTH + 1), generator=generator)
+    ids = torch.randint(0, VOCABULARY, (4, LENGTH + 1), generator=generator)
     ids[:, 1::2] = ids[:, 0:-1:2]
     return ids[:, :-1], ids[:, 1:]
 

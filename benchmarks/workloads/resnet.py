@@ -39,7 +39,7 @@ def model() -> nn.Module:
 
 
 def batch(generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    x = torch.randn(32, 3, 32, 32, generator=generator)
+    x = torch.randn(16, 3, 32, 32, generator=generator)
     return x, x[:, 0, 0, :10].argmax(1)
 
 
