@@ -27,7 +27,13 @@ def missing_zero_grad(run: Recording) -> Iterator[Finding]:
     stale: dict[int, list[tuple[int, int]]] = {}
     for fact in run.facts_of("wiring"):
         owner, checked = fact.data.get("optimizer"), int(fact.data.get("checked") or 0)
-        if owner is None or owner in closures or checked < 3 or fact.data.get("grads", 1) == 0:
+        if (
+            owner is None
+            or owner not in run.sites
+            or owner in closures
+            or checked < 3
+            or fact.data.get("grads", 1) == 0
+        ):
             continue
         used = int(fact.data.get("stale") or 0)
         # the first step has nothing to be stale from
