@@ -17,9 +17,9 @@ import torch
 from torch import nn
 
 from gradoctor.capture.assigned import assigned
-from gradoctor.capture.begin import Watching, ending
 from gradoctor.capture.places import Place, name_in_frames
 from gradoctor.capture.source import caller
+from gradoctor.capture.watching import Watching, ending
 from gradoctor.errors import GradoctorError, RunFileError
 from gradoctor.knowledge.language import choose
 from gradoctor.records import Diagnosis

@@ -127,7 +127,6 @@ FAILING = {
 }  # fmt: skip
 # torch itself goes another way through its own code while anybody's global hooks are installed
 OTHER_FRAMES_OF_TORCH = {"an error in forward"}
-KNOWN = {"a bad argument of clipping"}
 
 
 def without_torch(traceback: str) -> str:
@@ -140,11 +139,7 @@ def places(tmp_path_factory):
     return tmp_path_factory.mktemp("failing")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=pytest.mark.xfail(reason="arguments are listed in a frame of ours"))
-     if n in KNOWN else n for n in FAILING],
-)  # fmt: skip
+@pytest.mark.parametrize("name", FAILING)
 def test_a_script_that_fails_fails_as_under_python(places, name):
     """Same exit code, same output, the same traceback to the letter; then our report."""
     source = FAILING[name]

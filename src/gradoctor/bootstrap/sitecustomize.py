@@ -10,26 +10,36 @@ from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 
 
-def _step_aside() -> None:
-    """Take our folder off the path, and load the next sitecustomize as Python would have."""
+def _step_aside() -> bool:
+    """Take our folder off the path, and load the next sitecustomize as Python would have.
+
+    Returns:
+        True when there is one.
+    """
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [p for p in sys.path if p == "" or os.path.abspath(p) != here]
     spec = PathFinder.find_spec("sitecustomize")
-    if spec is not None and spec.loader is not None:
-        following = module_from_spec(spec)
-        sys.modules["sitecustomize"] = following
-        spec.loader.exec_module(following)
+    if spec is None or spec.loader is None:
+        return False
+    following = module_from_spec(spec)
+    sys.modules["sitecustomize"] = following
+    spec.loader.exec_module(following)
+    return True
 
 
 def _main() -> None:
     options = os.environ.get("GRADOCTOR_OPTIONS")
-    _step_aside()
+    followed = _step_aside()
     if options:
         try:
             from gradoctor.bootstrap.waiting import wait_for_torch
         except ImportError:
-            return  # a Python that has no gradoctor: nothing to watch with
-        wait_for_torch(options)
+            pass  # a Python that has no gradoctor: nothing to watch with
+        else:
+            wait_for_torch(options)
+    if not followed:
+        # what Python expects when there is none: it goes on in silence and keeps no module
+        raise ImportError("no sitecustomize", name="sitecustomize")
 
 
 _main()

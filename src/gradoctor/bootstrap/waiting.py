@@ -56,7 +56,7 @@ def wait_for_torch(text: str) -> None:
 
     def imported() -> None:
         try:
-            from gradoctor.capture.begin import begin
+            from gradoctor.bootstrap.begin import begin
 
             begin(options)
         except Exception as fault:  # the script must run as if we were not there

@@ -80,7 +80,7 @@ class DeepLook:
         behind = self._behind.setdefault(key, set())
         if len(self._sources) < 64 and (key, id(node)) not in self._sources:
             self._sources.add((key, id(node)))
-            behind |= leaves(node)
+            behind.update(leaves(node))
         self._state(key, name, file, line)
 
     def without_grad(

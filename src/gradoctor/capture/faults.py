@@ -11,6 +11,7 @@ import torch
 
 from gradoctor.capture.graph import Node, in_order
 from gradoctor.capture.guard import quiet
+from gradoctor.capture.places import Place
 from gradoctor.capture.recorder import Recorder
 from gradoctor.capture.source import caller
 
@@ -94,47 +95,43 @@ class Faults:
             self.lines[op] = call
 
     # ---- verdicts ----------------------------------------------------------------------------
-    def at_root(self, root: torch.Tensor) -> bool:
+    def at_root(self, root: torch.Tensor) -> None:
         """A backward begins: the loss is not finite (looked at on the CPU only)."""
-        if root.device.type != "cpu" or math.isfinite(float(root.detach().sum())):
-            return False
-        if self.told:
-            return True
+        if self.told or root.device.type != "cpu" or math.isfinite(float(root.detach().sum())):
+            return
         self.told = True
         born = next((c for c in self.calls if c.born), None)
         if born is None:
             born = quiet(self._from_graph, root.grad_fn)
         value = "nan" if bool(torch.isnan(root.detach()).any()) else "inf"
-        self._tell("forward" if born is not None else "loss", value, born)
-        return True
+        self._state("forward" if born is not None else "loss", value, born)
 
-    def at_step(self, params: Iterable[torch.Tensor]) -> bool:
+    def at_step(self, params: Iterable[torch.Tensor]) -> None:
         """An optimizer is about to step: the gradient nearest to the input is not finite.
 
         A NaN that is born in backward spreads to every layer before it: one small gradient tells.
         """
         if self.told:
-            return False
+            return
         first = next((p for p in params if p.grad is not None and p.numel()), None)
         if first is None or first.grad is None or first.device.type != "cpu":
-            return False
+            return
         grad = first.grad.detach()
         if grad.is_sparse or math.isfinite(float(grad.reshape(-1)[:4096].sum())):
-            return False
+            return
         if not bool(torch.isfinite(first.detach()).all()):
-            return False
+            return
         self.told = True
         edge = [c for c in self.calls if c.op in _BREAK_IN_BACKWARD] or [
             c for c in self.lines.values() if c.op in _BREAK_IN_BACKWARD
         ]
-        self._tell("backward", "nan", min(edge, key=_closeness, default=None))
-        return True
+        self._state("backward", "nan", min(edge, key=_closeness, default=None))
 
-    def hidden(self, root_finite: bool, skipped: int) -> None:
+    def hidden(self, root_finite: bool, skipped: list[Place]) -> None:
         """The step ends: NaN that was born and did not reach backward is stated, and counted."""
         born = next((c for c in self.calls if c.born == "nan"), None)
         if skipped:
-            self._state("skipped", "nan", born, count=skipped)
+            self._state("skipped", "nan", born, count=len(skipped), place=skipped[-1])
         elif born is not None and root_finite:
             self._state("hidden", "nan", born)
 
@@ -164,14 +161,19 @@ class Faults:
             return born
         return None
 
-    def _tell(self, where: str, value: str, call: RiskyCall | None) -> None:
-        self._state(where, value, call)
-
-    def _state(self, where: str, value: str, call: RiskyCall | None, count: int = 1) -> None:
+    def _state(
+        self,
+        where: str,
+        value: str,
+        call: RiskyCall | None,
+        count: int = 1,
+        place: Place = (None, None),
+    ) -> None:
         site = self._site_of(call.module) if call is not None else None
         self.recorder.fact(
             "nonfinite", site, where, count=count,
-            file=call.file if call else None, line=call.line if call else None,
+            file=place[0] or (call.file if call else None),
+            line=place[1] or (call.line if call else None),
             where=where, op=call.op if call else "", value=value, producer=call is not None,
             low=call.low if call else None, high=call.high if call else None,
             module="", parameter_was_bad=False, dtype="",

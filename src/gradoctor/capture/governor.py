@@ -7,6 +7,9 @@ from gradoctor.capture.recorder import Look
 YOUNG = 50
 """Steps that are all looked at: most diseases show themselves here."""
 
+CREDIT_LOOKS = 150
+"""Looks after the young steps that may go beyond the budget."""
+
 DEEP_STEPS = frozenset({0, 1, 2, 3, 10, 20, 49}) | {
     base * 10**power for base in (1, 2, 5) for power in range(2, 7)
 }
@@ -18,14 +21,15 @@ class Governor:
     While the run is young (the first 50 steps) every step is looked at. Later a look is taken when
     it is due on a logarithmic grid (every ``step / 50`` steps) and the time spent after step 50
     stays below ``budget * elapsed + credit``; a run whose steps are long is looked at more often,
-    as its budget allows.
+    as its budget allows. The credit is what 150 looks cost, two seconds at most: rules need that
+    many, and a short run on a busy machine is to be judged like any other.
 
     Args:
         budget: share of the run's wall time that watching may take, such as 0.02.
-        credit: seconds that may be spent beyond the budget once, so that short runs are seen too.
+        credit: most seconds that may be spent beyond the budget once.
     """
 
-    def __init__(self, budget: float = 0.02, credit: float = 1.0) -> None:
+    def __init__(self, budget: float = 0.02, credit: float = 2.0) -> None:
         self.budget = budget
         self.credit = credit
         self.looks = 0
@@ -77,7 +81,8 @@ class Governor:
 
     def _affordable(self) -> bool:
         own = self.own - self._own_young + self._cost
-        return own <= self.budget * (self.total - self._total_young) + self.credit
+        credit = min(self.credit, CREDIT_LOOKS * self._cost)
+        return own <= self.budget * (self.total - self._total_young) + credit
 
     def _budget_gap(self) -> float:
         """Looks this far apart cost what the budget allows, the light looks' cost taken off."""
@@ -93,4 +98,4 @@ class Governor:
     def steady_share(self) -> float:
         """The same, the first 50 steps left out."""
         total = self.total - self._total_young
-        return (self.own - self._own_young) / total if total > 0 else 0.0
+        return min(1.0, (self.own - self._own_young) / total) if total > 0 else 0.0

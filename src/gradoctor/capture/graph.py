@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+import torch
+
 Node = Any
 """An autograd node (``torch.autograd.graph.Node``); its wrapper is one object while it is held."""
 
@@ -30,9 +32,10 @@ def walk(root: Node, limit: int = 4000, depth: int = 1 << 30) -> Iterator[Node]:
                     queue.append((parent, far + 1))
 
 
-def leaves(root: Node, limit: int = 4000) -> set[int]:
-    """``id`` of each leaf tensor (parameters, above all) that ``root`` depends on."""
-    return {id(leaf) for node in walk(root, limit) if (leaf := _variable(node)) is not None}
+def leaves(root: Node, limit: int = 4000) -> dict[int, torch.Tensor]:
+    """Leaf tensors (parameters, above all) that ``root`` depends on, by ``id``."""
+    found = (_variable(node) for node in walk(root, limit))
+    return {id(leaf): leaf for leaf in found if leaf is not None}
 
 
 def _variable(node: Node) -> Any:

@@ -66,6 +66,17 @@ class Guard:
             self.seconds += perf_counter() - start
             self.inside = False
 
+    def part(
+        self, part: str, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Run one part of what is guarded already, so that its fault does not stop the rest."""
+        if self._counts.get(part, 0) >= self.LIMIT:
+            return
+        try:
+            function(*args, **kwargs)
+        except Exception as fault:  # as in ``call``
+            self.note(part, fault)
+
     def note(self, part: str, fault: BaseException) -> None:
         """Count a fault; tell the first one of each part."""
         self._counts[part] = self._counts.get(part, 0) + 1

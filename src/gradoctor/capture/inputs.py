@@ -10,6 +10,7 @@ from torch import nn
 from gradoctor import statistics as kernels
 from gradoctor.capture.models import Models, walk
 from gradoctor.capture.recorder import Recorder
+from gradoctor.capture.source import caller
 
 
 class Inputs:
@@ -42,9 +43,10 @@ class Inputs:
 
     def _site(self, module: nn.Module, x: torch.Tensor) -> int:
         name = self.models.name_of(module)
+        file, line = caller()  # the line that gives the model its input
         site = self.recorder.site(
             "input", f"{name}.input", key=id(module), type=type(module).__name__,
-            file=self.models.place_of(module)[0], line=self.models.place_of(module)[1],
+            file=file, line=line,
             meta={
                 "model": name, "dtype": str(x.dtype).removeprefix("torch."),
                 "shape": list(x.shape), "kind": "float" if x.is_floating_point() else "ids",

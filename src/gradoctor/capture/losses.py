@@ -62,18 +62,22 @@ class LossCall:
     counts: kernels.LabelCounts | None = None
 
 
+Key = tuple[str, str | None, int | None, int]
+"""Function, file, line and number of classes: a new head makes it another loss."""
+
+
 class Losses:
     """Watches loss functions during looks, and every root of backward."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
-        self.calls: dict[tuple[str, str | None, int | None], LossCall] = {}
+        self.calls: dict[Key, LossCall] = {}
         self.latest: list[tuple[LossCall, Any, float]] = []
         self.roots: dict[int, list[float | torch.Tensor]] = {}
         self.root_names: dict[int, str] = {}
         self.batch: int | None = None
         self.made: dict[Any, tuple[str | None, int | None, str]] = {}
-        self.skipped = 0
+        self.skipped: list[LossCall] = []
         self._joined: list[Any] = []
 
     # ---- loss functions ----------------------------------------------------------------------
@@ -88,7 +92,9 @@ class Losses:
         if not (isinstance(out, torch.Tensor) and out.requires_grad):
             return
         file, line = caller()
-        call = self.calls.get((name, file, line)) or self._meet(name, file, line, given)
+        width = prediction.shape[1] if name in CLASSIFYING and prediction.dim() > 1 else 0
+        key = (name, file, line, width)
+        call = self.calls.get(key) or self._meet(key, given)
         value = out.detach()
         self.latest.append((call, out.grad_fn, float(value.float().mean())))
         self.batch = prediction.shape[0] if prediction.dim() else 1
@@ -96,12 +102,11 @@ class Losses:
             self._measure(call, prediction.detach(), target.detach(), value, given)
             self._describe(call, prediction, target, out, given)
 
-    def _meet(
-        self, name: str, file: str | None, line: int | None, given: dict[str, Any]
-    ) -> LossCall:
+    def _meet(self, key: Key, given: dict[str, Any]) -> LossCall:
+        name, file, line, _ = key
         reduction = given.get("reduction") or "mean"
         site = self.recorder.site(
-            "lossfn", name, key=(name, file, line), type=name, file=file, line=line,
+            "lossfn", name, key=key, type=name, file=file, line=line,
             meta={"function": name, "reduction": reduction, "loss": None},
         )  # fmt: skip
         options = {
@@ -109,7 +114,7 @@ class Losses:
             if given.get(k) is not None
         }  # fmt: skip
         call = LossCall(site, name, kernels.Baseline(name, **options), file, line)
-        self.calls[name, file, line] = call
+        self.calls[key] = call
         return call
 
     def _measure(
@@ -254,8 +259,16 @@ class Losses:
             else:
                 self._put_later(site, [torch.as_tensor(v) for v in values])
         # a value that is NaN and of which no backward came: the script passed over it
-        lost = [m for _, m, value in self.latest if not math.isfinite(value)]
-        self.skipped = 0 if bad else sum(m not in self._joined for m in lost)
+        lost = (
+            []
+            if bad
+            else [
+                call
+                for call, m, value in self.latest
+                if not math.isfinite(value) and m not in self._joined
+            ]
+        )
+        self.skipped = lost
         self.roots, self.latest, self._joined = {}, [], []
         self.made.clear()
         return bad

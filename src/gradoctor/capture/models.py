@@ -251,6 +251,11 @@ class Models:
             held.site, meta=meta, file=module.file, line=module.line, type=module.type
         )
 
+    def current_parameters(self) -> set[int]:
+        """``id`` of each parameter that a living model has now."""
+        alive = [root.ref() for root in self.roots]
+        return {id(p) for model in alive if model is not None for p in model.parameters()}
+
     def known_parameter(self, parameter: torch.Tensor) -> ParameterInfo | None:
         """The record of a parameter, None when it was never seen."""
         held = self.parameters.get(id(parameter))

@@ -82,8 +82,10 @@ class OperationMode(TorchFunctionMode):
     def _observe_risky(self, op: str, args: tuple[Any, ...], out: Any) -> None:
         """Reading a result makes a GPU wait: there only deep looks do it."""
         first = out[0] if isinstance(out, tuple) else out
-        if not isinstance(first, torch.Tensor) or not first.requires_grad:
+        if not isinstance(first, torch.Tensor):
             return
+        if not first.requires_grad and not self.session.hooks.stack:
+            return  # neither part of a loss nor of a model: data is being made
         if first.device.type == "cpu" or self.session.recorder.look >= Look.DEEP:
             stack = self.session.hooks.stack
             self.session.faults.observe(op, args, out, stack[-1] if stack else None)

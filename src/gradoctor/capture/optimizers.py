@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gradoctor.capture.models import Models
+from gradoctor.capture.models import Models, ParameterInfo
 from gradoctor.capture.places import Places
 from gradoctor.capture.recorder import Recorder
 
@@ -89,14 +89,10 @@ class Optimizers:
         return max(rates, default=float("nan"))
 
     def state(self, info: OptimizerInfo, optimizer: torch.optim.Optimizer, seen: set[int]) -> None:
-        """State the optimizer's facts; ``seen``: ids of tensors that ran or got a gradient."""
+        """State the optimizer's facts; ``seen``: ids of the parameters that models have now."""
         held = [p for g in optimizer.param_groups for p in g["params"]]
         known = [self.models.known_parameter(p) for p in held]
-        orphans = sum(
-            1
-            for p, k in zip(held, known, strict=True)
-            if (k is None or not k.registered) and id(p) not in seen and p.grad is None
-        )
+        orphans = sum(self._is_orphan(p, k, seen) for p, k in zip(held, known, strict=True))
         info.facts |= {
             "parameters": len(held), "steps": info.steps, "orphans": orphans,
             "names": [k.name for k in known if k is not None][:5],
@@ -106,6 +102,12 @@ class Optimizers:
         self.recorder.fact(
             "optimizer", info.site, file=place.file, line=place.line, count=0, **info.facts
         )
+
+    def _is_orphan(self, p: torch.Tensor, known: ParameterInfo | None, seen: set[int]) -> bool:
+        """No model has it: it never took part, or it did in a module that was replaced since."""
+        if known is not None and known.registered:
+            return id(p) not in seen
+        return p.grad is None and known is None
 
     @staticmethod
     def decay(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> float:

@@ -92,7 +92,7 @@ class ParameterWatch:
         sites = tuple(i.site for i in infos)
         table = kernels.summarise_gradients(grads)
         self.recorder.put_table(sites, kernels.GRAD, table)
-        self.recorder.put(0, ("grad.norm",), _total_norm(table, params))
+        self.recorder.put(0, ("grad.norm",), _total_norm(table, grads))
         for p, i, g in zip(params, infos, grads, strict=True):
             self._note_first_gradient(p, i, g)
 
@@ -301,6 +301,8 @@ def _is_nonzero(grad: torch.Tensor) -> bool:
     return values is not None and bool((kernels.sample(values, 64) != 0).any())
 
 
-def _total_norm(table: torch.Tensor, params: list[torch.Tensor]) -> torch.Tensor:
-    sizes = torch.tensor([p.numel() for p in params], dtype=torch.float32, device=table.device)
+def _total_norm(table: torch.Tensor, grads: list[torch.Tensor | None]) -> torch.Tensor:
+    """Norm of all gradients; of a sparse one the rows that it has."""
+    counts = [g.numel() if g is not None else 0 for g in grads]
+    sizes = torch.tensor(counts, dtype=torch.float32, device=table.device)
     return (torch.nan_to_num(table[:, 0]) ** 2 * sizes).sum().sqrt().reshape(1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from gradoctor.capture.places import Places
 from gradoctor.capture.recorder import Look
 from gradoctor.capture.session import Session
 from gradoctor.capture.source import caller, creator
+from gradoctor.capture.tracebacks import strip
 
 
 class Patches:
@@ -62,7 +63,11 @@ class Patches:
 
         @functools.wraps(original)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return around(original, *args, **kwargs)
+            try:
+                return around(original, *args, **kwargs)
+            except BaseException as fault:
+                fault.__traceback__ = strip(fault.__traceback__)
+                raise
 
         setattr(home, name, wrapper)
         self._undo.append(lambda: setattr(home, name, original))
@@ -121,8 +126,9 @@ class Patches:
         wanted = [inputs] if isinstance(inputs, torch.Tensor) else list(inputs or ())
         if kwargs.get("create_graph") or not all(t.is_leaf for t in wanted):
             return original(*args, **kwargs)
-        known = self.session.models.known_parameter
-        if not wanted or any(known(t) is None for t in wanted):
+        session = self.session
+        raw = not session.models.roots and not session.optimizers.known
+        if not wanted or not (raw or all(session.models.known_parameter(t) for t in wanted)):
             return original(*args, **kwargs)
         return self._backward(original, *args, **kwargs)
 
@@ -141,8 +147,8 @@ class Patches:
 
     def _clip(self, original: Any, parameters: Any, *args: Any, **kwargs: Any) -> Any:
         file, line = caller()
-        if not isinstance(parameters, torch.Tensor | list):
-            parameters = list(parameters)
+        if isinstance(parameters, Iterator):
+            parameters = list(parameters)  # it can be walked once, and we want to count
         out = original(parameters, *args, **kwargs)
         self.session.guard.call("clip", self._clipped, parameters, args, kwargs, out, file, line)
         return out
@@ -151,7 +157,7 @@ class Patches:
         self, parameters: Any, args: Any, kwargs: Any, out: Any, file: str | None, line: int | None
     ) -> None:
         session = self.session
-        held = [parameters] if isinstance(parameters, torch.Tensor) else parameters
+        held = [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)
         bound = args[0] if args else kwargs.get("max_norm", kwargs.get("clip_value"))
         if isinstance(out, torch.Tensor):
             session.recorder.put(0, ("clip.norm",), out.detach().reshape(1))
@@ -197,9 +203,9 @@ class Patches:
     def _scaler_step(self, original: Any, scaler: Any, optimizer: Any, *a: Any, **k: Any) -> Any:
         self._note("scaler_step", optimizer)
         session = self.session
-        before = session.optimizers.info(optimizer).steps
+        before = session.stepped
         out = original(scaler, optimizer, *a, **k)
-        if scaler.is_enabled() and session.optimizers.info(optimizer).steps == before:
+        if scaler.is_enabled() and session.stepped == before:
             session.guard.call("scaler", session.skipped_step, optimizer)
         return out
 
@@ -207,8 +213,11 @@ class Patches:
         out = original(scaler, *args, **kwargs)
         self._note("scaler_update")
         if scaler.is_enabled():
-            self.session.recorder.put(0, ("scaler.scale",), (float(scaler.get_scale()),))
+            self.session.guard.call("scaler", self._scaled, scaler)
         return out
+
+    def _scaled(self, scaler: Any) -> None:
+        self.session.recorder.put(0, ("scaler.scale",), (float(scaler.get_scale()),))
 
     def _compile(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         self.session.compiled = True

@@ -12,7 +12,7 @@ import weakref
 from types import FrameType
 from typing import Any
 
-from gradoctor.capture.source import HIDDEN, rank
+from gradoctor.capture.source import HIDDEN, rank, variables
 
 Place = tuple[str | None, int | None]
 NOWHERE: Place = (None, None)
@@ -69,7 +69,7 @@ def name_in_frames(thing: object, skip: int = 2) -> str:
     frame: FrameType | None = sys._getframe(skip)
     while frame is not None:
         if rank(frame.f_code.co_filename) != HIDDEN:
-            name = _name_in(frame.f_locals, thing) or _name_in(frame.f_globals, thing)
+            name = _name_in(variables(frame), thing) or _name_in(frame.f_globals, thing)
             if name:
                 return name
         frame = frame.f_back

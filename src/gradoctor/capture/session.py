@@ -11,6 +11,7 @@ from torch import nn
 from gradoctor.capture.by_hand import HandSteps
 from gradoctor.capture.faults import Faults
 from gradoctor.capture.governor import Governor
+from gradoctor.capture.graph import leaves
 from gradoctor.capture.guard import Guard
 from gradoctor.capture.hidden import HiddenParameters
 from gradoctor.capture.hooks import ModuleWatch
@@ -41,12 +42,21 @@ class Session:
     Args:
         sink: where frames, sites and facts go.
         budget: share of the wall time that watching may take.
+        guard: runs our code inside the user's.
+        places: where objects were made, when another session saw it.
     """
 
-    def __init__(self, sink: Sink, *, budget: float = 0.02, guard: Guard | None = None) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        budget: float = 0.02,
+        guard: Guard | None = None,
+        places: Places | None = None,
+    ) -> None:
         self.guard = guard or Guard()
         self.sink = sink
-        self.places = Places()
+        self.places = places or Places()
         self.recorder = Recorder(sink)
         self.governor = Governor(budget)
         self.models = Models(self.recorder, self.places)
@@ -65,6 +75,7 @@ class Session:
         self.mode = OperationMode(self)
         self.compiled = False
         self.scale = 1.0
+        self.stepped = 0
         self._training = False
         self._eval_looks = 0
         self._eval_forwards = 0
@@ -75,6 +86,7 @@ class Session:
         self._ever_stepped = False
         self._patience = PATIENCE
         self._alarmed = False
+        self._bad = False
         self._begun = perf_counter()
         self._own_before = 0.0
         self.recorder.look = Look.DEEP
@@ -178,31 +190,45 @@ class Session:
         elif not self._ever_stepped and self._backwards >= self._patience:
             self._patience = 1
             self._close_step()
-        if self.recorder.look >= Look.FULL:
-            self.wiring.before_backward(self._since_step == 0)
-        site = None
-        for root in roots:
-            if isinstance(root, torch.Tensor) and root.is_floating_point():
-                site = self.losses.root(root, self.scale)
-                self.faults.at_root(root)
-                if self.recorder.look >= Look.DEEP:
-                    self.mode.deep.at_root(root)
-        self.recorder.event("backward", site, *caller())
-        self.scale = 1.0
+        if self.recorder.step == 0 and not self.models.roots and not self.optimizers.known:
+            self._adopt_leaves(roots)
         self._backwards += 1
         self._since_step += 1
         self.hooks.in_backward = True
+        if self.recorder.look >= Look.FULL:
+            self.guard.part("wiring", self.wiring.before_backward, self._since_step == 1)
+        self.guard.part("losses", self._see_roots, roots)
+        self.scale = 1.0
+
+    def _see_roots(self, roots: list[torch.Tensor]) -> None:
+        site = None
+        for root in roots:
+            if isinstance(root, torch.Tensor) and root.is_floating_point():
+                if not self.recorder.step:
+                    self.sink.meta("device", root.device.type)
+                site = self.losses.root(root, self.scale)
+                self.guard.part("faults", self.faults.at_root, root)
+                if self.recorder.look >= Look.DEEP:
+                    self.guard.part("deep look", self.mode.deep.at_root, root)
+        self.recorder.event("backward", site, *caller())
+
+    def _adopt_leaves(self, roots: list[torch.Tensor]) -> None:
+        """No module and no optimizer: the weights are tensors of the script's own."""
+        for root in roots:
+            if isinstance(root, torch.Tensor) and root.grad_fn is not None:
+                for leaf in list(leaves(root.grad_fn).values())[:64]:
+                    self.models.add_parameter(leaf)
 
     def after_backward(self) -> None:
         """A backward pass ended."""
         self.hooks.in_backward = False
         full = self.recorder.look >= Look.FULL
         if self.recorder.step == 0:
-            self._meet_parameters()
+            self.guard.part("parameters", self._meet_parameters)
         if not self._ever_stepped:
-            self.by_hand.remember(full and self._backwards == 1)
+            self.guard.part("gradients", self.by_hand.remember, full and self._backwards == 1)
         if full:
-            self.wiring.after_backward()
+            self.guard.part("wiring", self.wiring.after_backward)
 
     # ---- optimizer ---------------------------------------------------------------------------
     def before_step(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
@@ -210,19 +236,22 @@ class Session:
         info = self.optimizers.info(optimizer)
         self.by_hand.forget()
         if self.recorder.look >= Look.FULL and not closure:
-            self.wiring.at_step([p for g in optimizer.param_groups for p in g["params"]])
+            held = [p for g in optimizer.param_groups for p in g["params"]]
+            self.guard.part("wiring", self.wiring.at_step, held)
         if not self._since_step and not closure:
             info.without_backward += 1
         info.facts["closure"] = closure
-        self.faults.at_step(p for g in optimizer.param_groups for p in g["params"])
-        self.parameters.before_step(info, optimizer, closure)
+        params = (p for g in optimizer.param_groups for p in g["params"])
+        self.guard.part("faults", self.faults.at_step, params)
+        self.guard.part("gradients", self.parameters.before_step, info, optimizer, closure)
 
     def after_step(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
         """An optimizer has stepped."""
         info = self.optimizers.info(optimizer)
         info.steps += 1
+        self.stepped += 1
         self._ever_stepped = True
-        self.parameters.after_step(info, optimizer, closure)
+        self.guard.part("updates", self.parameters.after_step, info, optimizer, closure)
         self.recorder.event("step", info.site, *caller())
         self.recorder.put(info.site, ("lr",), (self.optimizers.lr(optimizer),))
         self._follow_leader(info.site)
@@ -249,9 +278,10 @@ class Session:
         recorder.put(0, ("backward.count",), (float(self._backwards),))
         if self.losses.batch is not None:
             recorder.put(0, ("batch.size",), (float(self.losses.batch),))
-        bad = self.losses.close_step()
+        self._bad = False
+        self.guard.part("losses", self._close_losses)
         if look >= Look.FULL:
-            self._state_structure(bad)
+            self._state_structure()
         self.faults.close_step()
         now = perf_counter()
         own = self.guard.seconds - self._own_before
@@ -259,7 +289,7 @@ class Session:
         self.governor.spent(recorder.step, look, own, now - self._begun)
         self._begun, self._own_before = now, self.guard.seconds
         recorder.close_step()
-        if bad and recorder.step > 1 and not self._alarmed:
+        if self._bad and recorder.step > 1 and not self._alarmed:
             self._alarmed = True
             self.governor.alarm()
         recorder.look = self.governor.plan(recorder.step)
@@ -267,22 +297,31 @@ class Session:
         self._strangers.clear()
         self.arm()
 
-    def _state_structure(self, bad: bool) -> None:
+    def _close_losses(self) -> None:
+        self._bad = self.losses.close_step()
+
+    def _state_structure(self) -> None:
         """State the facts that a step with hooks has shown."""
-        used = self.hooks.used
-        self.guard.seconds += self.hooks.close_step() + self.mode.close_step()
+        part, used, had_backward = self.guard.part, self.hooks.used, self._backwards > 0
+        part("activations", self._close_hooks)
         owners = self.optimizers.owners()
-        had_backward = self._backwards > 0
-        self.wiring.close_step(owners, used, had_backward)
-        self.mode.deep.close_cuts(self.wiring.starved())
-        self.modes.close_step(had_backward)
-        self.hidden.close_step(owners)
-        self.schedulers.state()
-        self.loaders.state()
-        self.faults.hidden(had_backward and not bad, self.losses.skipped)
+        part("wiring", self.wiring.close_step, owners, used, had_backward)
+        part("deep look", self.mode.deep.close_cuts, self.wiring.starved())
+        part("modes", self.modes.close_step, had_backward)
+        part("hidden parameters", self.hidden.close_step, owners)
+        part("schedulers", self.schedulers.state)
+        part("loaders", self.loaders.state)
+        skipped = [(call.file, call.line) for call in self.losses.skipped]
+        part("faults", self.faults.hidden, had_backward and not self._bad, skipped)
         if self.recorder.step >= 20:
-            self.parameters.look_for_clones()
-        seen = {id(p) for i in self.models.parameters.values() if (p := i.tensor()) is not None}
+            part("parameters", self.parameters.look_for_clones)
+        part("optimizers", self._state_optimizers)
+
+    def _close_hooks(self) -> None:
+        self.guard.seconds += self.hooks.close_step() + self.mode.close_step()
+
+    def _state_optimizers(self) -> None:
+        seen = self.models.current_parameters()
         for info, optimizer in self.optimizers.alive():
             self.optimizers.state(info, optimizer, seen)
 
@@ -290,7 +329,7 @@ class Session:
         """Send everything that is left, and say what it cost."""
         self.disarm()
         if self._backwards:
-            self.guard.call("finish", self._close_step)
+            self._close_step()
             self.disarm()
         governor = self.governor
         self.schedulers.state()

@@ -6,7 +6,9 @@ import os
 import sys
 import sysconfig
 from functools import lru_cache
+from inspect import CO_OPTIMIZED
 from types import FrameType, TracebackType
+from typing import Any
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
@@ -57,13 +59,27 @@ def creator(instance: object, skip: int = 1) -> tuple[str | None, int | None]:
     return caller(frame=frame) if frame is not None else (None, None)
 
 
+def variables(frame: FrameType) -> dict[str, Any]:
+    """A copy of a frame's local variables that keeps none of them alive.
+
+    Up to Python 3.12 reading ``f_locals`` of a function leaves a snapshot on its frame, and with it
+    every tensor that the function deletes later: it is emptied, unless somebody else has it too.
+    """
+    held = frame.f_locals
+    found = dict(held)
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & CO_OPTIMIZED:
+        if sys.getrefcount(held) <= 3:  # the frame, this variable, the argument
+            held.clear()
+    return found
+
+
 def _is_own_init(frame: FrameType, instance: object) -> bool:
     code = frame.f_code
     if rank(code.co_filename) == HIDDEN and code.co_name != "__init__":
         return True
     if not code.co_varnames or code.co_argcount == 0:
         return False
-    return frame.f_locals.get(code.co_varnames[0]) is instance
+    return variables(frame).get(code.co_varnames[0]) is instance
 
 
 def last_place(trace: TracebackType | None) -> tuple[str | None, int | None]:

@@ -96,7 +96,9 @@ def tell_end(path: Path, code: int, view: dict[str, Any], follower: Follower) ->
     """
     del follower
     try:
-        note_end(path, code)
+        note_end(path, {"exit_code": code, "signal": -code if code < 0 else None})
+        for child in children_of(path):
+            note_end(child, {})
         verdict = report(path, view)
     except Exception as fault:
         ours = isinstance(fault, GradoctorError)
@@ -112,14 +114,18 @@ def tell_end(path: Path, code: int, view: dict[str, Any], follower: Follower) ->
     return code
 
 
-def note_end(path: Path, code: int) -> None:
-    """Write down how the script ended; a full disk or a file that is gone is told by others."""
+def note_end(path: Path, properties: dict[str, Any]) -> None:
+    """Write down how a process ended, and fold SQLite's side files into the run file.
+
+    A full disk or a file that is gone is told by others.
+    """
     from gradoctor.store.files import connect, is_run_file, write_meta
 
     if not is_run_file(path):
         return
     with contextlib.suppress(sqlite3.Error), contextlib.closing(connect(path)) as db:
-        write_meta(db, {"exit_code": code, "signal": -code if code < 0 else None})
+        write_meta(db, properties)
+        db.execute("pragma journal_mode = delete")
 
 
 def report(path: Path, view: dict[str, Any]) -> str:

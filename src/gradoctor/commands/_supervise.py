@@ -29,6 +29,19 @@ def environment(options: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def interpreter_flags(command: Sequence[str]) -> list[str]:
+    """The options of Python itself in a command line, such as ``-X dev``; the rest is ours."""
+    flags: list[str] = []
+    arguments = iter(command[1:])
+    for argument in arguments:
+        if not argument.startswith("-") or argument in ("-", "-m", "-c"):
+            break
+        flags.append(argument)
+        if argument in ("-W", "-X", "--check-hash-based-pycs"):
+            flags.append(next(arguments, ""))
+    return flags
+
+
 def supervise(
     target: Sequence[str], options: dict[str, Any], tick: Callable[[], None] | None = None
 ) -> int:
@@ -41,8 +54,8 @@ def supervise(
     Returns:
         The child's return code as ``subprocess`` gives it: negative for a signal.
     """
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    child = subprocess.Popen([sys.executable, *flags, *target], env=environment(options))
+    command = [sys.executable, *interpreter_flags(sys.orig_argv), *target]
+    child = subprocess.Popen(command, env=environment(options))
 
     def forward(number: int, _: Any) -> None:
         child.send_signal(number)

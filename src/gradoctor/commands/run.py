@@ -69,6 +69,7 @@ def run(target: tuple[str, ...], module: bool, db: Path | None, force: bool, **v
     path = make_run_file(db, target, module, force)
     options = {
         "db": str(path.absolute()), "budget": view["budget"], "parent": os.getpid(),
+        "script": target[0],
     }  # fmt: skip
     follower = Follower(path, view)
     held = Hold(path)  # from now on, not only from when the script has imported torch

@@ -132,13 +132,14 @@ def location(finding: Finding, diagnosis: Diagnosis) -> tuple[str | None, int | 
 
 
 def _common_place(finding: Finding, diagnosis: Diagnosis) -> tuple[str | None, int | None]:
-    """The line that made most of the sites of a finding, or the first (the worst) of them."""
-    sites = (diagnosis.sites.get(s) for s in finding.sites)
-    places = [(s.file, s.line) for s in sites if s is not None and s.file]
+    """The line that made the sites of a finding, a third or more; else the first (the worst)."""
+    sites = [s for s in map(diagnosis.sites.get, finding.sites) if s is not None and s.file]
+    # an optimizer named first stands for itself, whatever weights are named after it
+    places = [(s.file, s.line) for s in sites if s.kind == sites[0].kind]
     if not places:
         return None, None
     ((most, count),) = Counter(places).most_common(1)
-    return most if 2 * count > len(places) else places[0]
+    return most if count > 1 and 3 * count >= len(places) else places[0]
 
 
 def place(finding: Finding, diagnosis: Diagnosis) -> str:

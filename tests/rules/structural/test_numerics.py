@@ -134,6 +134,11 @@ class TestScaler:
             ("zero_grad scale backward step", "step_bypassed", 22),
             ("scaler_update zero_grad backward scaler_step step", "loss_not_scaled", 20),
             ("zero_grad scale backward scaler_step step", "no_update", 30),
+            (
+                "scaler_update zero_grad scale backward clip scaler_step step",
+                "clip_before_unscale",
+                50,
+            ),
         ],
     )
     def test_out_of_order(self, words, kind, line):

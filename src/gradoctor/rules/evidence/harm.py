@@ -54,6 +54,9 @@ def _grown(run: Recording) -> Harm:
     if len(losses) < 40 or adversarial(run).found:
         return NONE
     smooth = ema(losses.values, 10)
+    start = float(np.abs(losses.values[:20]).max())
+    if _is_surrogate(run, float(losses.values.min())) and abs(smooth[-1]) < 10 * start:
+        return NONE
     best = int(np.argmin(smooth))
     floor = _trivial_level(run)
     low = float(smooth[best])
@@ -64,6 +67,11 @@ def _grown(run: Recording) -> Harm:
     below = np.flatnonzero(~over)
     since = int(losses.steps[int(below[-1]) + 1]) if len(below) else int(losses.steps[0])
     return Harm("H1", True, since, float(smooth[-1]) / max(abs(floor), 1e-12), "grown")
+
+
+def _is_surrogate(run: Recording, lowest: float) -> bool:
+    """A loss of the script's own that goes below 0 (a policy gradient): up is not worse."""
+    return level(run) is None and lowest < 0
 
 
 def _trivial_level(run: Recording) -> float:

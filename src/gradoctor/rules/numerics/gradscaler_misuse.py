@@ -14,13 +14,14 @@ SHARE = 0.8
 
 @rule(proof="structural", needs=("fact:scaler",))
 def gradscaler_misuse(run: Recording) -> Iterator[Finding]:
-    """The optimizer steps on scaled gradients, the scaler on unscaled ones, or it never updates.
+    """Optimizer or clipping get scaled gradients, the scaler unscaled ones, or it never updates.
 
     The canonical order: scale, backward, (unscale_, clip), scaler.step, scaler.update. A scaler
     that is made but not enabled changes nothing and is not judged. An Adam-like optimizer divides
     the scale away: there a bypassed scaler is a suspicion.
 
-    Values: kind (step_bypassed, loss_not_scaled, no_update), steps (of which so many)
+    Values: kind (step_bypassed, loss_not_scaled, clip_before_unscale, no_update), steps (of which
+    so many)
     """
     if not any(f.data.get("enabled") for f in run.facts_of("scaler")):
         return
@@ -51,6 +52,12 @@ def _fault(events: Sequence[Event]) -> tuple[str, Event | None]:
     backward = next((e for e in events if e.kind == "backward"), None)
     step = next((e for e in events if e.kind == "step"), None)
     scaled = "scale" in kinds
+    backwards = [i for i, k in enumerate(kinds) if k == "backward"]
+    clips = [i for i, k in enumerate(kinds) if k == "clip"]
+    if scaled and backwards and clips and backwards[-1] < clips[-1]:
+        before = kinds[backwards[-1] : clips[-1]]
+        if "unscale" not in before and "scaler_step" not in before:
+            return "clip_before_unscale", events[clips[-1]]
     if scaled and step is not None and "scaler_step" not in kinds and "unscale" not in kinds:
         return "step_bypassed", step
     if not scaled and "scaler_step" in kinds and backward is not None:

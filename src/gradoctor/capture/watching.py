@@ -1,19 +1,20 @@
-"""Starts watching this process: what the bootstrap calls once torch has been imported."""
+"""A process under watch: the session, the calls that are intercepted, and where it all goes."""
 
 from __future__ import annotations
 
-import atexit
 import os
 import platform
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
 
 from gradoctor._version import __version__
+from gradoctor.capture import tracebacks
 from gradoctor.capture.patches import Patches
+from gradoctor.capture.places import Places
 from gradoctor.capture.session import Session
 from gradoctor.capture.source import last_place
 
@@ -27,11 +28,13 @@ class Watching:
 
     of_run: ClassVar[Watching | None] = None
 
-    def __init__(self, sink: Any, options: dict[str, Any]) -> None:
+    def __init__(self, sink: Any, options: dict[str, Any], places: Places | None = None) -> None:
         self.sink = sink
+        self.ended = False
+        self._undo: list[Callable[[], None]] = []
         self.options = options
         self.pid = os.getpid()
-        self.session = Session(sink, budget=float(options.get("budget", 0.02)))
+        self.session = Session(sink, budget=float(options.get("budget", 0.02)), places=places)
         self.patches = Patches(self.session)
 
     def start(self) -> None:
@@ -40,6 +43,7 @@ class Watching:
             self.sink.meta(key, value)
         self.sink.meta("budget", self.session.governor.budget)
         self.patches.install()
+        self._undo.append(tracebacks.install())
         self.session.arm()
 
     def stop(self) -> None:
@@ -47,6 +51,8 @@ class Watching:
         if os.getpid() != self.pid:
             return
         self.patches.remove()
+        for undo in self._undo:
+            undo()
         self.session.guard.call("finish", self.session.finish)
 
 
@@ -57,7 +63,6 @@ def properties() -> dict[str, Any]:
         "python": platform.python_version(), "pid": os.getpid(), "started": time.time(),
         "rank": int(os.environ.get("RANK", "0")),
         "world_size": int(os.environ.get("WORLD_SIZE", "1")),
-        "device": "cuda" if torch.cuda.is_available() else "cpu",
     }  # fmt: skip
 
 
@@ -73,41 +78,3 @@ def ending(fault: BaseException | None = None) -> dict[str, Any] | None:
         "type": type(fault).__name__, "message": text[:500], "known": known, "file": file,
         "line": line,
     }  # fmt: skip
-
-
-def begin(options: dict[str, Any]) -> None:
-    """Watch this process until it ends.
-
-    Args:
-        options: ``db`` (the run file), ``main`` (this is the script's own process), ``budget``.
-    """
-    from gradoctor.store.writer import RunWriter
-
-    path = Path(options["db"])
-    if not options.get("main", True):
-        tail = f"rank{os.environ['RANK']}" if "RANK" in os.environ else str(os.getpid())
-        path = path.with_name(f"{path.stem}.{tail}{path.suffix}")
-    writer = RunWriter(path)
-    writer.start()
-    watching = Watching(writer, options)
-    watching.start()
-    Watching.of_run = watching
-    atexit.register(_end, watching, writer)
-
-
-def _end(watching: Watching, writer: Any) -> None:
-    if os.getpid() != watching.pid:
-        return
-    watching.stop()
-    fault = ending()
-    if fault is not None:
-        watching.session.recorder.fact("error", **fault)
-        watching.session.recorder.finish()
-    writer.meta("ended", time.time())
-    writer.close()
-    if writer.lost:
-        print(
-            f"gradoctor: the rest of this run was not recorded ({writer.lost}). "
-            "Your training was not affected.",
-            file=sys.stderr,
-        )
