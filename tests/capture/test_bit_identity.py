@@ -11,31 +11,7 @@ import torch
 from gradoctor.capture.watching import Watching
 
 from .kinds import KINDS
-
-
-class Listing:
-    """A sink that keeps everything."""
-
-    def __init__(self) -> None:
-        self.sites: dict[int, Any] = {}
-        self.frames: list[tuple[int, int]] = []
-        self.facts: list[Any] = []
-
-    def site(self, site: Any) -> None:
-        self.sites[site.id] = site
-
-    def frame(self, step: int, look: int, layout: Any, block: Any) -> None:
-        assert len(layout.columns) == len(block)
-        self.frames.append((step, look))
-
-    def fact(self, fact: Any) -> None:
-        self.facts.append(fact)
-
-    def cycle(self, step: int, events: Any) -> None:
-        pass
-
-    def meta(self, key: str, value: Any) -> None:
-        pass
+from .sinks import Listing
 
 
 def trained(name: str) -> tuple[list[Any], torch.Tensor]:

@@ -18,6 +18,7 @@ from gradoctor import statistics as kernels
 from gradoctor.capture.guard import Guard
 from gradoctor.capture.models import Models, ModuleInfo
 from gradoctor.capture.recorder import Look, Recorder
+from gradoctor.capture.rhythm import TimeGradients
 from gradoctor.capture.roles import RELU_LIKE, SATURATING, first_tensor, unit_dim
 
 MAX_CALLS = 6
@@ -81,6 +82,7 @@ class ModuleWatch:
         self.counts: dict[int, int] = {}
         self.used: set[int] = set()
         self._handles: list[Any] = []
+        self.rhythm = TimeGradients(recorder, guard)
         self._training = False
         self._cut_at = 0
         self.seen = 0
@@ -135,7 +137,7 @@ class ModuleWatch:
         if output is None or not self._training or self.recorder.look < Look.FULL:
             return
         if torch.is_grad_enabled():
-            self.guard.call("activations", self._measure_module, module, output, top)
+            self.guard.call("activations", self._measure_module, module, args, output, top)
         else:
             self.guard.call("activations", self._note_use, module)
 
@@ -144,7 +146,7 @@ class ModuleWatch:
         if info is not None:
             self.used.add(info.site)
 
-    def _measure_module(self, module: nn.Module, output: Any, top: nn.Module) -> None:
+    def _measure_module(self, module: nn.Module, args: Any, output: Any, top: nn.Module) -> None:
         info = self.models.info(module)
         if info is None or not (info.model or info.params or info.activation):
             return
@@ -157,6 +159,8 @@ class ModuleWatch:
         if info.activation in RELU_LIKE and info.dead is None:
             info.dead = kernels.DeadUnits(unit_dim(module, tensor))
         self.measure(info.site, tensor, info.activation, info.dead, top.training)
+        if info.role == "recurrent" and self.recorder.look >= Look.DEEP:
+            self.rhythm.observe(info.site, module, args, tensor)
 
     def measure(
         self,
@@ -215,5 +219,6 @@ class ModuleWatch:
                 self.recorder.put(site, kernels.ACTGRAD, chosen.backward)
         self.calls, self.counts = {}, {}
         self.stack.clear()
+        self.rhythm.close_step()
         seen, self.seen = self.seen, 0
         return seen * OVERHEAD

@@ -216,17 +216,10 @@ _TABLE: tuple[Statistic, ...] = (
         ("module",),
         "bits/step",
         "deep",
-        "recurrent modules: slope of log2 rms"
-        " of dL/dh_t against t, negative when early steps get less",
+        "recurrent modules: slope of log2 rms of dL/dx_t (cells: dL/dh_t)"
+        " against t, positive when early steps get less",
     ),
     Statistic("time.length", ("module",), "steps", "deep", "recurrent modules: sequence length"),
-    Statistic(
-        "attention.entropy",
-        ("module",),
-        "ratio",
-        "deep",
-        "mean row entropy over its largest possible value",
-    ),
     # ---- parameters
     Statistic("weight.rms", _PAR, "", "full", "root mean square"),
     Statistic("weight.absmax", _PAR, "", "full", "largest magnitude"),

@@ -7,10 +7,13 @@ from gradoctor.statistics._tensors import sample as sample
 from gradoctor.statistics.activations import ACT as ACT
 from gradoctor.statistics.activations import ACTGRAD as ACTGRAD
 from gradoctor.statistics.activations import SATURATION as SATURATION
+from gradoctor.statistics.activations import TIME as TIME
 from gradoctor.statistics.activations import DeadUnits as DeadUnits
+from gradoctor.statistics.activations import rms_over_time as rms_over_time
 from gradoctor.statistics.activations import summarise_activation as summarise_activation
 from gradoctor.statistics.activations import summarise_gradient as summarise_gradient
 from gradoctor.statistics.activations import summarise_saturation as summarise_saturation
+from gradoctor.statistics.activations import time_slope as time_slope
 from gradoctor.statistics.baselines import Baseline as Baseline
 from gradoctor.statistics.batches import FEATURES as FEATURES
 from gradoctor.statistics.batches import INPUT as INPUT

@@ -12,6 +12,7 @@ ACT = (
     "act.rms", "act.absmax", "act.nonfinite", "act.mean", "act.zero_fraction",
     "act.centred_ratio", "act.similarity",
 )  # fmt: skip
+TIME = ("time.slope", "time.length")
 SATURATION = ("act.saturated_fraction", "act.gain_loss")
 ACTGRAD = ("actgrad.rms", "actgrad.absmax", "actgrad.nonfinite", "actgrad.zero_fraction")
 
@@ -77,6 +78,29 @@ def summarise_gradient(g: torch.Tensor) -> torch.Tensor:
     some = sample(g, SAMPLE)
     zero = (some == 0).float().mean() if some.numel() else rms
     return torch.stack([rms, absmax, (~torch.isfinite(absmax)).float(), zero])
+
+
+@torch.no_grad()
+def time_slope(sizes: torch.Tensor) -> torch.Tensor:
+    """``TIME`` of a gradient's rms at each time step, ``[T]``: bits a step by least squares.
+
+    Positive when early steps get less than late ones; NaN with fewer than three steps.
+    """
+    count = sizes.numel()
+    if count < 3:
+        return torch.tensor([float("nan"), float(count)], device=sizes.device)
+    bits = sizes.double().clamp_min(2.0**-149).log2()
+    time = torch.arange(count, dtype=torch.float64, device=sizes.device)
+    time = time - time.mean()
+    slope = (time * bits).sum() / (time**2).sum()
+    return torch.stack([slope, torch.full_like(slope, count)]).float()
+
+
+@torch.no_grad()
+def rms_over_time(gradient: torch.Tensor, time: int) -> torch.Tensor:
+    """rms at each index of dimension ``time``, ``[T]``."""
+    rows = gradient.detach().movedim(time, 0).reshape(gradient.shape[time], -1)
+    return rows.double().square().mean(1).sqrt()
 
 
 class DeadUnits:

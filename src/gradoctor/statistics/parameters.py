@@ -160,13 +160,18 @@ class GradientNoise:
     """Signal-to-noise ratio of the last gradients: ``sqrt(N) |mean g| / sqrt(mean |g|^2)``."""
 
     def __init__(self, window: int = 50) -> None:
-        self._kept: deque[torch.Tensor] = deque(maxlen=window)
+        self._window = window
+        self._kept: torch.Tensor | None = None
         self._norms: deque[torch.Tensor] = deque(maxlen=window)
+        self._next = 0
 
     @torch.no_grad()
     def add(self, sketch: torch.Tensor) -> None:
         """Add one gradient's sketch."""
-        self._kept.append(sketch)
+        if self._kept is None:
+            self._kept = sketch.new_zeros((self._window, *sketch.shape))
+        self._kept[self._next % self._window].copy_(sketch)
+        self._next += 1
         self._norms.append(norm_of(sketch).double())
 
     @torch.no_grad()
@@ -175,10 +180,10 @@ class GradientNoise:
 
         Summed afresh: a running sum would carry one bad gradient's NaN or rounding for ever.
         """
-        n = len(self._kept)
-        if n < 10:
+        n = len(self._norms)
+        if n < 10 or self._kept is None:
             return torch.full((1,), float("nan"))
-        total = norm_of(torch.stack(list(self._kept)).sum(0)).double()
+        total = norm_of(self._kept.sum(0)).double()
         squares = (torch.stack(list(self._norms)) ** 2).mean()
         value: torch.Tensor = n**-0.5 * total / squares.sqrt().clamp_min(1e-100)
         return value.float().reshape(1)

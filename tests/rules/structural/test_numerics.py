@@ -137,7 +137,7 @@ class TestScaler:
             (
                 "scaler_update zero_grad scale backward clip scaler_step step",
                 "clip_before_unscale",
-                50,
+                21,
             ),
         ],
     )
