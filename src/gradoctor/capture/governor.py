@@ -7,7 +7,7 @@ from gradoctor.capture.recorder import Look
 YOUNG = 50
 """Steps that are all looked at: most diseases show themselves here."""
 
-CREDIT_LOOKS = 150
+CREDIT_LOOKS = 200
 """Looks after the young steps that may go beyond the budget."""
 
 DEEP_STEPS = frozenset({0, 1, 2, 3, 10, 20, 49}) | {
@@ -15,13 +15,18 @@ DEEP_STEPS = frozenset({0, 1, 2, 3, 10, 20, 49}) | {
 }
 
 
+def due(step: int) -> int:
+    """Steps between looks on the logarithmic grid: a fiftieth of the run so far, later a 25th."""
+    return max(1, step // (YOUNG if step < 4 * YOUNG else YOUNG // 2))
+
+
 class Governor:
     """Plans looks from its own measured cost.
 
     While the run is young (the first 50 steps) every step is looked at. Later a look is taken when
-    it is due on a logarithmic grid (every ``step / 50`` steps) and the time spent after step 50
-    stays below ``budget * elapsed + credit``; a run whose steps are long is looked at more often,
-    as its budget allows. The credit is what 150 looks cost, two seconds at most: rules need that
+    it is due on a logarithmic grid (see ``due``) and the time spent after step 50 stays below
+    ``budget * elapsed + credit``; a run whose steps are long is looked at more often,
+    as its budget allows. The credit is what 200 looks cost, two seconds at most: rules need that
     many, and a short run on a busy machine is to be judged like any other.
 
     Args:
@@ -75,7 +80,7 @@ class Governor:
         if not self._affordable():
             return Look.LIGHT
         gap = step - self._last
-        if gap >= max(1, step // YOUNG) or gap >= self._budget_gap():
+        if gap >= due(step) or gap >= self._budget_gap():
             return Look.DEEP if step in DEEP_STEPS else Look.FULL
         return Look.LIGHT
 

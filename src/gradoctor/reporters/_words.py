@@ -109,7 +109,6 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, str] = {
     "actgrad.zero_fraction": N_("gradients that are zero"),
     "time.slope": N_("gradient, change from time step to time step"),
     "time.length": N_("length of the sequence"),
-    "attention.entropy": N_("evenness of the attention"),
     "weight.rms": N_("size of the weights"),
     "weight.absmax": N_("largest weight"),
     "weight.nonfinite": N_("weights are not finite"),

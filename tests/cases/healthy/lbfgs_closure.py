@@ -18,9 +18,9 @@ def closure():
     return loss
 
 
-for step in range(40):
+for step in range(120):
     value = opt.step(closure)
-    if step % 5 == 0:
+    if step % 20 == 0:
         print(step, value.item())
 with torch.no_grad():
     print("accuracy", ((model(x).squeeze(1) > 0) == (y > 0.5)).double().mean().item())

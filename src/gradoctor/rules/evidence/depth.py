@@ -122,6 +122,11 @@ class Profile:
         rows = np.flatnonzero(self.steps >= start_step(run))
         return _nanmedian(self.bits[rows[-max(FEWEST, len(rows) // 3) :]])
 
+    def onset(self, step: int) -> Array:
+        """The median profile over the first looks from a step on."""
+        rows = np.flatnonzero(self.steps >= step)
+        return _nanmedian(self.bits[rows[:FEWEST]])
+
 
 def backward_profile(run: Recording, path: Path) -> Profile:
     """Gradients with respect to the layers' outputs."""

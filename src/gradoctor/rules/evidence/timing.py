@@ -66,15 +66,17 @@ def _settling(run: Recording) -> float:
 def start_step(run: Recording) -> int:
     """First step whose statistics may support a statistical verdict (s0).
 
-    An ended run shorter than twice Adam's settling time is judged on its second half: waiting
-    longer would leave every short run without a verdict. What is too early in it is caught by the
-    trend test (a statistic on its way back to health does not persist) and by harm.
+    An ended run that was looked at for less than twice Adam's settling time is judged on the second
+    half of that: waiting longer would leave every short run without a verdict. What is too early in
+    it is caught by the trend test (a statistic on its way back to health does not persist) and by
+    harm.
     """
 
     def make(run: Recording) -> int:
         settling = _settling(run)
         if is_final(run):
-            settling = min(settling, run.steps / 2)
+            seen = looks(run)
+            settling = min(settling, (int(seen[-1]) + 1 if len(seen) else run.steps) / 2)
         return int(max(EARLIEST, warm_up_end(run), np.ceil(settling)))
 
     return run.derive("start_step", make)

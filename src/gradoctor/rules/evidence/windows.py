@@ -29,6 +29,13 @@ def recent_medians(run: Recording, statistic: str) -> dict[int, float]:
     return run.derive(("recent_medians", statistic), make)
 
 
+def medians_from(run: Recording, statistic: str, step: int) -> dict[int, float]:
+    """Median of a statistic at each site over the first looks from a step on."""
+    table = run.table(statistic)
+    first = int(np.searchsorted(table.steps, step))
+    return _medians(table.values[first : first + FEWEST], table.sites)
+
+
 def first_values(run: Recording, statistic: str) -> dict[int, float]:
     """The first value of a statistic at each site, where it was seen within the first three steps.
 

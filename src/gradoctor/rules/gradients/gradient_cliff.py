@@ -19,11 +19,11 @@ from gradoctor.rules.evidence import (
     persistence,
     stuck,
 )
-from gradoctor.rules.evidence.depth import cliff, is_cliff
+from gradoctor.rules.evidence.depth import Profile, cliff, is_cliff
 from gradoctor.rules.evidence.exclusions import Exclusion, converged, zero_init_escape
 from gradoctor.rules.evidence.harm import left_behind
 from gradoctor.rules.evidence.robust import Array, mad, median
-from gradoctor.rules.evidence.windows import recent_medians
+from gradoctor.rules.evidence.windows import medians_from, recent_medians
 
 FALL = 10.0  # bits in one place
 OUTLIER = 6.0  # MADs past its peers
@@ -47,7 +47,7 @@ def gradient_cliff(run: Recording) -> Iterator[Finding]:
         _, fall = cliff(middle)
         if fall < FALL or not is_cliff(middle) or not _outlier(middle, fall):
             continue
-        yield _finding(run, path, middle, past)
+        yield _finding(run, path, profile, middle, past)
 
 
 def _outlier(profile: Array, fall: float) -> bool:
@@ -61,13 +61,20 @@ def _outlier(profile: Array, fall: float) -> bool:
 def _finding(
     run: Recording,
     path: Path,
+    profile: Profile,
     middle: Array,
     past: Persistence,
 ) -> Finding:
-    at, fall = cliff(middle)
+    # later falls (units that died since) are its work: the place is where it began
+    early = profile.onset(past.first)
+    began = is_cliff(early) and cliff(early)[1] >= FALL
+    at, fall = cliff(early if began else middle)
+    seen = medians_from(run, "actgrad.rms", past.first) if began else recent_medians(
+        run, "actgrad.rms"
+    )  # fmt: skip
     below, above = path.layers[at], path.layers[at + 1]
     before = [w for w in path.weights[: at + 1] if w is not None]
-    culprit = _culprit(run, below, above)
+    culprit = _culprit(run, seen, below, above)
     outcome, behind = stuck(run), left_behind(run, before)
     exclusions: tuple[Exclusion, ...] = (zero_init_escape(run), converged(run))
     return Finding(
@@ -95,9 +102,8 @@ def _finding(
     )
 
 
-def _culprit(run: Recording, below: Site, above: Site) -> Site:
+def _culprit(run: Recording, gradients: dict[int, float], below: Site, above: Site) -> Site:
     """The site between the two whose backward loses most: an activation, a norm, or the layer."""
-    gradients = recent_medians(run, "actgrad.rms")
     between = [
         s
         for s in run.of_kind("module", "op")
