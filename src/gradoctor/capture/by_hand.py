@@ -10,7 +10,8 @@ from gradoctor import statistics as kernels
 from gradoctor.capture.models import Models
 from gradoctor.capture.parameters import ParameterWatch, Pending
 
-MOST = 64
+MOST = 6
+"""Weights that are compared: a step that moves none of the first six moves none."""
 
 
 class HandSteps:

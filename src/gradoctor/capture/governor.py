@@ -24,10 +24,11 @@ class Governor:
     """Plans looks from its own measured cost.
 
     While the run is young (the first 50 steps) every step is looked at. Later a look is taken when
-    it is due on a logarithmic grid (see ``due``) and the time spent after step 50 stays below
-    ``budget * elapsed + credit``; a run whose steps are long is looked at more often,
-    as its budget allows. The credit is what 200 looks cost, two seconds at most: rules need that
-    many, and a short run on a busy machine is to be judged like any other.
+    it is due on a logarithmic grid (see ``due``) and the time spent on looks after step 50 stays
+    below ``budget * elapsed + credit``, what steps without a look cost taken off the budget; a run
+    whose steps are long is looked at more often, as its budget allows. The credit is what 200 looks
+    cost, two seconds at most: rules need that many, and a short run on a busy machine is to be
+    judged like any other.
 
     Args:
         budget: share of the run's wall time that watching may take, such as 0.02.
@@ -43,6 +44,7 @@ class Governor:
         self.total = 0.0
         self._own_young = 0.0
         self._total_young = 0.0
+        self._looked = 0.0
         self._cost = 0.0
         self._plain = 0.0
         self._seconds = 0.0
@@ -65,6 +67,7 @@ class Governor:
             self.looks += 1
             self.deep += look >= Look.DEEP
             self._last = step
+            self._looked += own if step >= YOUNG else 0.0
             if look == Look.FULL:
                 self._cost = own if not self._cost else 0.8 * self._cost + 0.2 * own
         else:
@@ -85,9 +88,11 @@ class Governor:
         return Look.LIGHT
 
     def _affordable(self) -> bool:
-        own = self.own - self._own_young + self._cost
+        """What looks have cost since the young steps, and this one, against what they may."""
+        elapsed = self.total - self._total_young
+        light = self.own - self._own_young - self._looked
         credit = min(self.credit, CREDIT_LOOKS * self._cost)
-        return own <= self.budget * (self.total - self._total_young) + credit
+        return self._looked + self._cost <= max(0.0, self.budget * elapsed - light) + credit
 
     def _budget_gap(self) -> float:
         """Looks this far apart cost what the budget allows, the light looks' cost taken off."""

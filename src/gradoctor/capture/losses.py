@@ -131,7 +131,8 @@ class Losses:
         count = prediction.shape[class_dim] if classes else None
         ignore = given.get("ignore_index", -100) if classes else None
         call.baseline.add(target, count)
-        put(call.site, ("lossfn.value",), value.float().mean().reshape(1))
+        mean = value.float().mean() / _terms(call.function, target, ignore, given)
+        put(call.site, ("lossfn.value",), mean.reshape(1))
         put(call.site, ("lossfn.baseline",), call.baseline.value())
         put(call.site, kernels.PREDICTION, kernels.summarise_prediction(prediction, classes))
         put(call.site, kernels.SHAPE, kernels.summarise_probability_shape(prediction, class_dim))
@@ -280,6 +281,19 @@ def _value(tensor: torch.Tensor, scale: float) -> float | torch.Tensor:
     if value.device.type != "cpu":
         return value.float().mean() / scale
     return float(value if value.numel() == 1 else value.float().mean()) / scale
+
+
+def _terms(
+    function: str, target: torch.Tensor, ignore: int | None, given: dict[str, Any]
+) -> float | torch.Tensor:
+    """Terms that a sum is over, 1 for a mean: baselines are per term."""
+    if given.get("reduction") != "sum":
+        return 1.0
+    if function not in CLASSIFYING:
+        return float(max(1, target.numel()))
+    if target.is_floating_point():
+        return float(max(1, target.numel() // max(1, target.shape[1 if target.dim() > 1 else 0])))
+    return torch.ne(target, -100 if ignore is None else ignore).sum().clamp_min(1)
 
 
 def producer(prediction: torch.Tensor) -> tuple[str, Any]:

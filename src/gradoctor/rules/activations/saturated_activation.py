@@ -109,7 +109,7 @@ def _harm(run: Recording, ill: list[Site]) -> bool:
     if diverged(run).found or stuck(run).found:
         return True
     known = level(run)
-    if known is not None and float(known.ratio[-1]) < 0.03:
+    if known is not None and known.now < 0.03:
         return True
     first = min(s.order for s in ill)
     before = [

@@ -121,7 +121,7 @@ def _harm(run: Recording, layer: Site | None) -> bool:
     if diverged(run).found or stuck(run).found:
         return True
     known = level(run)
-    beaten = known is None or float(known.ratio[-1]) > 0.03
+    beaten = known is None or known.now > 0.03
     if initial_ratio(run) > 3.0 and not beaten:
         return True
     still = recent_medians(run, "act.saturated_fraction")

@@ -92,8 +92,8 @@ def converged(run: Recording) -> Exclusion:
     """B7: the loss is below half its baseline, or a twentieth of where it began."""
     known = level(run)
     if known is not None:
-        done = float(known.ratio[-1]) > 0.5
-        return Exclusion("converged", done, f"r {float(known.ratio[-1]):.2f}")
+        done = known.now > 0.5
+        return Exclusion("converged", done, f"r {known.now:.2f}")
     losses = loss_values(run).values
     if len(losses) < 20:
         return Exclusion("converged", False)

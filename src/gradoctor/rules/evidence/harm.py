@@ -95,6 +95,8 @@ def _stuck(run: Recording) -> Harm:
     known = level(run)
     if known is None or adversarial(run).found or too_early(run, final=is_final(run)).found:
         return NONE
+    if _went_on_falling(run, int(known.steps[-1])):
+        return NONE
     after = known.steps >= start_step(run)
     ratio = known.ratio[after]
     ratio = ratio[-max(20, len(ratio) // 3) :]
@@ -110,6 +112,16 @@ def _stuck(run: Recording) -> Harm:
     better = np.flatnonzero(known.ratio > max(tolerance, 0.03))
     since = int(known.steps[int(better[-1]) + 1]) if found and len(better) else 0
     return Harm("H2", bool(found), since, at, "stuck")
+
+
+def _went_on_falling(run: Recording, last: int) -> bool:
+    """After the last look the loss, which is seen at every step, fell by a tenth or more."""
+    losses = loss_values(run)
+    later = losses.values[losses.steps > last]
+    before = losses.values[losses.steps <= last][-20:]
+    if len(later) < 20 or not len(before) or median(before) <= 0:
+        return False
+    return median(later[-20:]) < 0.9 * median(before)
 
 
 def settled(run: Recording) -> bool:

@@ -42,6 +42,9 @@ def loss_values(run: Recording) -> Series:
     return EMPTY_SERIES if site is None else run.series("loss.value", site.id)
 
 
+Floats = np.ndarray[tuple[int], np.dtype[np.float32]]
+
+
 class Level(NamedTuple):
     """The loss function's values against its trivial baseline.
 
@@ -51,6 +54,8 @@ class Level(NamedTuple):
         baseline: b, from all targets of the run.
         noise: standard error of the window's mean loss, in units of b.
         regression: judged by variance rather than entropy.
+        now: r at the end. Looks lie far apart late in a run, and a smooth mean over fifty of them
+            lags behind: where the last values are clearly better, they count.
     """
 
     site: Site
@@ -59,6 +64,7 @@ class Level(NamedTuple):
     baseline: float
     noise: float
     regression: bool
+    now: float
 
 
 def level(run: Recording) -> Level | None:
@@ -79,7 +85,21 @@ def _level(run: Recording) -> Level | None:
     smooth = ema(values.values, max(5, min(50, len(values) // 4)))
     tail = values.values[-max(20, len(values) // 3) :].astype(np.float64)
     noise = float(np.std(tail) / np.sqrt(len(tail)) / b)
-    return Level(site, values.steps, (b - smooth) / b, b, noise, is_regression(site))
+    ratio = (b - smooth) / b
+    latest = _latest(run, site, values.values).astype(np.float64)
+    unsure = float(np.std(latest)) / np.sqrt(len(latest))
+    now = max(float(ratio[-1]), (b - float(np.median(latest)) - 3 * unsure) / b)
+    return Level(site, values.steps, ratio, b, noise, is_regression(site), now)
+
+
+def _latest(run: Recording, site: Site, seen: Floats) -> Floats:
+    """The last values: of every step where the loss is this function's alone, else of the looks."""
+    fact = next(iter(run.facts_of("loss_call", site.id)), None)
+    factor, root = (fact.data.get("factor") if fact else None), site.meta.get("loss")
+    if not factor or root is None or site.meta.get("reduction") == "sum":
+        return seen[-10:]
+    every = run.series("loss.value", root).values[-30:]
+    return every / np.float32(factor) if len(every) == 30 else seen[-10:]
 
 
 def is_regression(site: Site) -> bool:

@@ -127,7 +127,7 @@ def _harm(run: Recording) -> bool:
     if diverged(run).found or stuck(run).found:
         return True
     known = level(run)
-    beaten = known is None or float(known.ratio[-1]) > 0.03
+    beaten = known is None or known.now > 0.03
     still = recent_medians(run, "act.saturated_fraction")
     first = first_values(run, "act.saturated_fraction")
     flat = any(still.get(s, 0.0) >= SATURATED for s in first if first[s] >= SATURATED)

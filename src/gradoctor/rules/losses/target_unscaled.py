@@ -39,7 +39,7 @@ def target_unscaled(run: Recording) -> Iterator[Finding]:
         bits = log2(max(size, 1e-30) / start)
         if bits < BITS or known is None or known.site.id != site.id:
             continue
-        gain = float(known.ratio[-1])
+        gain = known.now
         values = {
             "mean": float(np.median(mean)), "std": float(np.median(std)), "prediction": start,
             "ratio": size / start, "loss": known.baseline * (1 - gain), "baseline": known.baseline,
