@@ -221,6 +221,7 @@ class Patches:
 
     def _compile(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         self.session.compiled = True
+        self.session.sink.meta("compiled", True)
         self.session.disarm()
         return original(*args, **kwargs)
 

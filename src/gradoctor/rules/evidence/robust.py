@@ -32,6 +32,13 @@ def median(values: ArrayLike) -> float:
     return float(np.median(array)) if len(array) else float("nan")
 
 
+def row_medians(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The upper median of each row, ``[T, N] -> [T]``; NaN is left out, infinity is the largest."""
+    ordered = np.sort(rows, axis=1)
+    counts = (~np.isnan(ordered)).sum(axis=1)
+    return np.asarray(ordered[np.arange(len(rows)), counts // 2])
+
+
 def mad(values: ArrayLike) -> float:
     """Median absolute deviation, scaled to a normal's standard deviation."""
     array = finite(values)

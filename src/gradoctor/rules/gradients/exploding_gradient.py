@@ -154,10 +154,13 @@ def _burst(norms: Series) -> tuple[int, float]:
     """Index of the first of five looks of which three lie a thousandfold over the median so far."""
     if len(norms) < 5:
         return -1, 0.0
-    running = np.array([median(norms.values[max(0, i - 200) : i]) for i in range(1, len(norms))])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = norms.values[1:] / running
-    high = (ratio > JUMP) & (running > 0)
+    # a median is no smaller than the least value so far: few looks need one
+    least = np.fmin.accumulate(norms.values)[:-1]
+    ratio = np.zeros(len(norms) - 1)
+    for i in np.flatnonzero(norms.values[1:] > JUMP * least):
+        running = median(norms.values[max(0, i + 1 - 200) : i + 1])
+        ratio[i] = norms.values[i + 1] / running if running > 0 else 0.0
+    high = ratio > JUMP
     counts = np.convolve(high, np.ones(5, int))[: len(high)]
     full = np.flatnonzero(counts >= 3)
     if not len(full):

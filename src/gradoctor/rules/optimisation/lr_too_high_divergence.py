@@ -20,7 +20,7 @@ from gradoctor.rules.evidence import (
 from gradoctor.rules.evidence.depth import columns
 from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, converged, is_embedding
 from gradoctor.rules.evidence.loss import loss_values
-from gradoctor.rules.evidence.robust import median
+from gradoctor.rules.evidence.robust import median, row_medians
 from gradoctor.rules.evidence.timing import learning_rate
 
 LARGE = 0.1  # relative update of a weight in one step
@@ -104,8 +104,7 @@ def _bursts(run: Recording) -> Series:
     rows = np.flatnonzero(seen.sum(axis=1) > 0)
     if not len(rows):
         return Series(np.empty(0, np.int64), np.empty(0, np.float32))
-    # infinite updates sort last, as they should
-    middle = np.nanpercentile(values[rows], 50, axis=1, method="higher").astype(np.float32)
+    middle = row_medians(values[rows])
     steps = run.table("update.ratio").steps[rows]
     past = middle > LARGE
     return Series(steps[past], middle[past])
