@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 from gradoctor.capture.recorder import Look
 
 YOUNG = 50
@@ -15,9 +17,18 @@ DEEP_STEPS = frozenset({0, 1, 2, 3, 10, 20, 49}) | {
 }
 
 
-def due(step: int) -> int:
-    """Steps between looks on the logarithmic grid: a fiftieth of the run so far, later a 25th."""
-    return max(1, step // (YOUNG if step < 4 * YOUNG else YOUNG // 2))
+LONG = 10_000
+"""Steps over which the credit is spread."""
+
+
+def due(step: int, looks: float) -> int:
+    """Steps between looks on a logarithmic grid that has so many looks from step 50 to 10,000.
+
+    At most every fiftieth of the run so far, every 25th later on; at least every sixth.
+    """
+    finest = YOUNG if step < 4 * YOUNG else YOUNG // 2
+    parts = min(finest, max(6.0, looks / log(LONG / YOUNG)))
+    return max(1, int(step / parts))
 
 
 class Governor:
@@ -27,8 +38,8 @@ class Governor:
     it is due on a logarithmic grid (see ``due``) and the time spent on looks after step 50 stays
     below ``budget * elapsed + credit``, what steps without a look cost taken off the budget; a run
     whose steps are long is looked at more often, as its budget allows. The credit is what 200 looks
-    cost, two seconds at most: rules need that many, and a short run on a busy machine is to be
-    judged like any other.
+    cost, two seconds at most, spread over 10,000 steps: rules need that many, and a short run on a
+    busy machine is to be judged like any other.
 
     Args:
         budget: share of the run's wall time that watching may take, such as 0.02.
@@ -83,7 +94,8 @@ class Governor:
         if not self._affordable():
             return Look.LIGHT
         gap = step - self._last
-        if gap >= due(step) or gap >= self._budget_gap():
+        looks = self._credit / self._cost if self._cost else CREDIT_LOOKS
+        if gap >= due(step, looks) or gap >= self._budget_gap():
             return Look.DEEP if step in DEEP_STEPS else Look.FULL
         return Look.LIGHT
 
@@ -91,8 +103,11 @@ class Governor:
         """What looks have cost since the young steps, and this one, against what they may."""
         elapsed = self.total - self._total_young
         light = self.own - self._own_young - self._looked
-        credit = min(self.credit, CREDIT_LOOKS * self._cost)
-        return self._looked + self._cost <= max(0.0, self.budget * elapsed - light) + credit
+        return self._looked + self._cost <= max(0.0, self.budget * elapsed - light) + self._credit
+
+    @property
+    def _credit(self) -> float:
+        return min(self.credit, CREDIT_LOOKS * self._cost)
 
     def _budget_gap(self) -> float:
         """Looks this far apart cost what the budget allows, the light looks' cost taken off."""
