@@ -19,6 +19,7 @@ from gradoctor.rules.evidence import (
 from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, too_early
 from gradoctor.rules.evidence.harm import constant_output, settled
 from gradoctor.rules.evidence.loss import level
+from gradoctor.rules.evidence.windows import recent_medians
 
 CONSTANT = 1e-2
 
@@ -51,7 +52,7 @@ def constant_output_collapse(run: Recording) -> Iterator[Finding]:
         level=grading,
         first_step=past.first if past.mechanism else outcome.since,
         last_step=int(series.steps[-1]),
-        sites=(known.site.id,),
+        sites=(*_where(run), known.site.id),
         values={
             "ratio": value,
             "r": outcome.value,
@@ -64,3 +65,15 @@ def constant_output_collapse(run: Recording) -> Iterator[Finding]:
         ),
         exclusions=as_pairs(exclusions),
     )
+
+
+def _where(run: Recording) -> tuple[int, ...]:
+    """The first layer from which on, up to the output, nothing depends on the sample any more."""
+    known = recent_medians(run, "act.centred_ratio")
+    path = [s for s in run.of_kind("module") if s.order >= 0 and s.id in known]
+    place: tuple[int, ...] = ()
+    for site in sorted(path, key=lambda s: -s.order):
+        if known[site.id] >= CONSTANT:
+            break
+        place = (site.id,)
+    return place
