@@ -78,8 +78,8 @@ def test_figures_in_the_documents_are_true():
     kinds = [case.kind for case in corpus.load_cases()]
     said = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"| rules | {len(RULES)}, each" in said
-    assert f"on {kinds.count('sick')} sick scripts" in said
-    assert f"{kinds.count('mended')} mended twins and {kinds.count('healthy')} healthy" in said
+    assert f"of {kinds.count('sick')} sick scripts" in said
+    assert f"of their {kinds.count('mended')} mended twins and 0 of {kinds.count('healthy')}" in said
     assert f"全部 {len(RULES)} 条规则" in READMES[1].read_text(encoding="utf-8")
     assert "seven" in said
     assert len(DEMOS) == 7
