@@ -12,7 +12,8 @@ from gradoctor.rules.evidence import diverged, grade, no_progress, paths, persis
 from gradoctor.rules.evidence import exclusions as benign
 from gradoctor.rules.evidence.depth import backward_profile, cliff, slope
 from gradoctor.rules.evidence.harm import capacity_lost, left_behind
-from gradoctor.rules.evidence.robust import bootstrap_difference, ema, theil_sen
+from gradoctor.rules.evidence.loss import level
+from gradoctor.rules.evidence.robust import bootstrap_difference, ema, row_medians, theil_sen
 from gradoctor.rules.evidence.timing import start_step, warm_up_end
 
 
@@ -33,6 +34,11 @@ class TestRobust:
     def test_theil_sen_finds_a_straight_line(self, tilt, offset, count):
         x = np.arange(float(count))
         assert theil_sen(x, tilt * x + offset).slope == pytest.approx(tilt, abs=1e-6)
+
+    def test_row_medians_leave_nan_out_and_keep_infinity(self):
+        rows = np.array([[1, 3, 2], [np.nan, 5, np.nan], [np.inf, 1, np.inf], [4, 1, np.nan]])
+        assert row_medians(rows.astype(np.float32)).tolist() == [2, 5, np.inf, 4]
+        assert np.isnan(row_medians(np.full((1, 3), np.nan, np.float32))).all()
 
     def test_ema_of_a_constant_is_the_constant_from_the_start(self):
         assert ema([2.0] * 10, 5) == pytest.approx([2.0] * 10)
@@ -125,6 +131,34 @@ class TestHarm:
     def test_stuck_worse_than_the_baseline_with_a_constant_output(self):
         net = Net().stuck().loss(lambda t: 2.6, spread=0.01)
         assert stuck(net.build()).found
+
+    def test_a_loss_that_went_on_falling_after_the_last_look_was_not_stuck(self):
+        net = Net(steps=600).stuck()
+        net.looks = [t for t in net.looks if t < 150]
+        net.rows = {
+            name: {site: values[: len(net.looks)] for site, values in columns.items()}
+            for name, columns in net.rows.items()
+        }
+        assert stuck(net.build()).found
+        net.each_step("loss.value", LOSS, lambda t: 2.31 if t < 300 else 2.31 * 0.997 ** (t - 300))
+        assert not stuck(net.build()).found
+
+    def test_a_surrogate_below_0_that_rises_has_not_diverged(self):
+        def policy(t: int) -> float:
+            return -8.0 if 100 < t < 200 else -0.1
+
+        net = Net(steps=400).each_step("loss.value", LOSS, policy)
+        net.rows.pop("lossfn.value")
+        assert not diverged(net.build()).found
+        assert diverged(net.each_step("loss.value", LOSS, lambda t: policy(t) + t**2).build()).found
+
+    def test_now_is_what_the_last_values_say_and_not_their_smooth_mean(self):
+        net = Net().loss(lambda t: 9.0 if t < 250 else 0.5)
+        net.change(LOSSFN, loss=LOSS)
+        net.facts.append(Fact("loss_call", LOSSFN, data={"factor": 1.0}))
+        known = level(net.build())
+        assert known is not None
+        assert known.now == pytest.approx((np.log(10) - 0.5) / np.log(10), abs=0.01)
 
     def test_no_progress_at_a_learning_rate_of_0_is_no_harm(self):
         net = Net().loss(lambda t: 2.0, spread=0.01)
