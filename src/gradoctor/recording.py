@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -190,9 +190,3 @@ def from_rows(
         cycles=tuple(cycles),
         steps=total,
     )
-
-
-def iterate_columns(table: Table) -> Iterator[tuple[int, Series]]:
-    """Each site of a table with its observed values."""
-    for site in table.sites:
-        yield site, table.series(site)

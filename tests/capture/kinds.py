@@ -8,42 +8,32 @@ from __future__ import annotations
 import copy
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-Outcome = list[Any]
+from .nets import (
+    STEPS,
+    LowRank,
+    Odd,
+    Outcome,
+    Shared,
+    TiedLanguageModel,
+    data,
+    fit,
+    mlp,
+    recurrent,
+)
+
 KINDS: dict[str, Callable[[], Outcome]] = {}
-STEPS = 24
 
 
 def kind(function: Callable[[], Outcome]) -> Callable[[], Outcome]:
     KINDS[function.__name__] = function
     return function
-
-
-def data(n: int = 96, d: int = 8, k: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
-    x = torch.randn(n, d)
-    return x, x[:, :k].argmax(1)
-
-
-def mlp(d: int = 8, h: int = 16, k: int = 3, act: type[nn.Module] = nn.ReLU) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(d, h), act(), nn.Linear(h, h), act(), nn.Linear(h, k))
-
-
-def fit(model: nn.Module, optimizer: Any, loss_of: Callable[[int], torch.Tensor]) -> Outcome:
-    losses = []
-    for step in range(STEPS):
-        optimizer.zero_grad()
-        loss = loss_of(step)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach().clone())
-    return [*losses, *(p.detach().clone() for p in model.parameters())]
 
 
 @kind
@@ -210,38 +200,8 @@ def gradient_scaler() -> Outcome:
     return [scaler.get_scale(), *(p.detach() for p in model.parameters())]
 
 
-class Tagger(nn.Module):
-    def __init__(self, cell: type[nn.RNNBase]) -> None:
-        super().__init__()
-        self.embed = nn.Embedding(20, 8)
-        self.rnn = cell(8, 12, batch_first=True)
-        self.head = nn.Linear(12, 3)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        out, _ = self.rnn(self.embed(ids))
-        return self.head(out[:, -1])
-
-
-def recurrent(cell: type[nn.RNNBase]) -> Outcome:
-    ids, y = torch.randint(0, 20, (32, 10)), torch.randint(0, 3, (32,))
-    model = Tagger(cell)
-    opt = torch.optim.Adam(model.parameters(), lr=1e-2)
-    return fit(model, opt, lambda _: F.cross_entropy(model(ids), y))
-
-
-@kind
-def lstm() -> Outcome:
-    return recurrent(nn.LSTM)
-
-
-@kind
-def gru() -> Outcome:
-    return recurrent(nn.GRU)
-
-
-@kind
-def vanilla_rnn() -> Outcome:
-    return recurrent(nn.RNN)
+for cell in (nn.LSTM, nn.GRU, nn.RNN):
+    KINDS[cell.__name__.lower()] = partial(recurrent, cell)
 
 
 @kind
@@ -260,19 +220,6 @@ def recurrent_cell_in_a_loop() -> Outcome:
     return fit(model, opt, loss_of)
 
 
-class TiedLanguageModel(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.embed = nn.Embedding(20, 8)
-        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.1)
-        self.body = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
-        self.head = nn.Linear(8, 20, bias=False)
-        self.head.weight = self.embed.weight
-
-    def forward(self, ids: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"logits": self.head(self.body(self.embed(ids)))}
-
-
 @kind
 def transformer_with_tied_weights() -> Outcome:
     ids = torch.randint(0, 20, (8, 6))
@@ -282,21 +229,6 @@ def transformer_with_tied_weights() -> Outcome:
         model, opt,
         lambda _: F.cross_entropy(model(ids)["logits"][:, :-1].flatten(0, 1), ids[:, 1:].flatten()),
     )  # fmt: skip
-
-
-class Shared(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Linear(8, 8)
-        self.again = nn.Linear(8, 8)
-        self.alias = self.again
-        self.head = nn.Linear(8, 3)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.first(x).relu_()
-        for _ in range(3):
-            x = x + torch.tanh(self.again(x))
-        return self.head(self.alias(x))
 
 
 @kind
@@ -333,17 +265,6 @@ def sparse_embeddings() -> Outcome:
     return [bag.weight.detach(), head.weight.detach()]
 
 
-class LowRank(nn.Module):
-    def __init__(self, base: nn.Linear, rank: int = 2) -> None:
-        super().__init__()
-        self.base = base.requires_grad_(False)
-        self.a = nn.Parameter(torch.randn(rank, base.in_features) * 0.1)
-        self.b = nn.Parameter(torch.zeros(base.out_features, rank))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.base(x) + x @ self.a.T @ self.b.T
-
-
 @kind
 def low_rank_adapters_on_a_frozen_backbone() -> Outcome:
     x, y = data()
@@ -354,32 +275,6 @@ def low_rank_adapters_on_a_frozen_backbone() -> Outcome:
     model[4] = nn.Linear(16, 3)
     opt = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-2)
     return fit(model, opt, lambda _: F.cross_entropy(model(x), y))
-
-
-@dataclass
-class Output:
-    loss: torch.Tensor
-    logits: torch.Tensor
-    nothing: None = None
-
-
-class Odd(nn.Module):
-    """Returns dataclasses, tuples and None from its parts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = mlp()
-        self.log = Silent()
-
-    def forward(self, x: torch.Tensor, y: torch.Tensor) -> Output:
-        logits = self.body(x)
-        self.log(logits)
-        return Output(F.cross_entropy(logits, y), logits)
-
-
-class Silent(nn.Module):
-    def forward(self, x: torch.Tensor) -> None:
-        self.last = x.detach().mean()
 
 
 @kind

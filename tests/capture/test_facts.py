@@ -144,10 +144,21 @@ class Noisy(nn.Module):
 
 class Meant(Noisy):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.b(F.dropout(torch.relu(self.a(x)), 0.4, training=True))
+        return self.b(
+            F.dropout(
+                torch.relu(self.a(x)),
+                0.4,
+                training=True,
+            )
+        )
 
 
-@pytest.mark.parametrize(("kind", "times"), [(Noisy, 2), (Meant, 0)])
+class MeantByPosition(Noisy):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(F.dropout(torch.relu(self.a(x)), 0.4, True))
+
+
+@pytest.mark.parametrize(("kind", "times"), [(Noisy, 2), (Meant, 0), (MeantByPosition, 0)])
 def test_functional_dropout_in_evaluation(kind: type[nn.Module], times: int) -> None:
     with watched() as seen:
         model = kind()
@@ -284,6 +295,18 @@ def test_a_column_less_a_row() -> None:
     assert (data["left"], data["right"], data["reaches_loss"]) == ([48, 1], [48], True)
 
 
+def test_scores_against_each_other() -> None:
+    with watched() as seen:
+        model, optimizer = model_and_optimizer(nn.Linear(8, 1), nn.Flatten(0))
+        for _ in range(3):
+            optimizer.zero_grad()
+            score = model(x)
+            F.softplus(score.unsqueeze(1) - score).mean().backward()
+            optimizer.step()
+    data = seen.one("broadcast").data
+    assert (data["left"], data["right"], data["both"]) == ([48, 1], [48], True)
+
+
 def test_a_module_that_was_replaced_leaves_orphans() -> None:
     with watched() as seen:
         model, optimizer = model_and_optimizer()
@@ -304,7 +327,7 @@ def test_a_skipped_step_of_a_gradient_scaler() -> None:
             scaler.scale(loss).backward()
             scaler.step(optimizer)
             scaler.update()
-    assert seen.one("scaler").data == {"class": "GradScaler", "dtype": "", "enabled": True}
+    assert seen.one("scaler").data == {"class": "GradScaler", "enabled": True}
     assert seen.series("run", "scaler.skipped") == [1.0]
     kinds = [e.kind for e in seen.cycles[1][1]]
     words = "scaler_update zero_grad scale backward scaler_step unscale step"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,7 +10,7 @@ from torch.nn import functional
 
 from gradoctor.capture.graph import Node, leaves, walk
 from gradoctor.capture.guard import quiet
-from gradoctor.capture.places import text_of
+from gradoctor.capture.places import calling
 from gradoctor.capture.source import caller
 
 if TYPE_CHECKING:
@@ -25,12 +26,8 @@ CUTS: dict[Any, str] = {
     torch.Tensor.tolist: "tolist", torch.argmax: "argmax", torch.Tensor.argmax: "argmax",
     torch.tensor: "tensor", _getter(torch.Tensor, "data"): "data", torch.Tensor.long: "long",
     torch.Tensor.int: "int", torch.Tensor.detach_: "detach", torch.as_tensor: "tensor",
-    torch.round: "round", torch.Tensor.round: "round", torch.sign: "sign",
-    torch.Tensor.sign: "sign", torch.Tensor.__float__: "float", torch.Tensor.__int__: "int",
+    torch.Tensor.__float__: "float", torch.Tensor.__int__: "int",
 }  # fmt: skip
-FLAT = frozenset({"round", "sign"})
-"""Operations that keep the graph whole and give no gradient all the same."""
-
 MIXING = frozenset(
     {
         torch.sub, torch.add, torch.mul, torch.Tensor.sub, torch.Tensor.add, torch.Tensor.mul,
@@ -126,6 +123,7 @@ class DeepLook:
             "broadcast", None, key, file=file, line=line, op=getattr(func, "__name__", "op"),
             left=list(left.shape), right=list(right.shape), out=list(shape),
             batch=max(left.shape[:1] + right.shape[:1], default=0), reaches_loss=reached,
+            both=left.requires_grad and right.requires_grad,
         )  # fmt: skip
         if isinstance(out, torch.Tensor) and out.grad_fn is not None and len(self._mixed) < 64:
             self._mixed[out.grad_fn] = key
@@ -171,8 +169,7 @@ class Dropouts:
         known = self.session.recorder.known_fact("dropout", None, key)
         data = dict(known.data) if known is not None else {"output_of_model": False}
         # who writes training=True means it (Monte Carlo dropout); who leaves it out forgot it
-        meant = "training" in text_of((file, line))
-        in_eval = owner is not None and not owner.training and not meant
+        in_eval = owner is not None and not owner.training and not _is_meant(calling())
         self.session.recorder.fact(
             "dropout", None, key, file=file, line=line, p=p, functional=True,
             output_of_model=data["output_of_model"],
@@ -186,6 +183,13 @@ class Dropouts:
         at = self.made.get(prediction.grad_fn) if prediction.grad_fn is not None else None
         if at is not None and self.session.recorder.known_fact("dropout", *at) is not None:
             self.session.recorder.fact("dropout", *at, count=0, output_of_model=True)
+
+
+def _is_meant(call: ast.Call | None) -> bool:
+    """``F.dropout`` is told whether to drop; a call that cannot be read gets the benefit of it."""
+    if call is None or len(call.args) > 2:
+        return True
+    return any(k.arg in ("training", None) for k in call.keywords)
 
 
 def _with_graph(value: Any, depth: int = 2) -> list[torch.Tensor]:

@@ -176,7 +176,6 @@ class Faults:
             line=place[1] or (call.line if call else None),
             where=where, op=call.op if call else "", value=value, producer=call is not None,
             low=call.low if call else None, high=call.high if call else None,
-            module="", parameter_was_bad=False, dtype="",
         )  # fmt: skip
 
 

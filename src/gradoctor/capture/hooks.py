@@ -24,8 +24,9 @@ from gradoctor.capture.roles import RELU_LIKE, SATURATING, first_tensor, unit_di
 MAX_CALLS = 6
 """Calls of one module in one step that are measured: a rollout may call it thousands of times."""
 
-OVERHEAD = 4e-6
-"""Seconds that one module call takes longer while hooks are on, our own work not counted."""
+OVERHEAD = 2.2e-6
+"""Seconds that one module call takes longer while hooks are on, our own work not counted
+(``benchmarks/between.py``)."""
 
 Measured = tuple[tuple[str, ...], torch.Tensor]
 

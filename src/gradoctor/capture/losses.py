@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from gradoctor import statistics as kernels
+from gradoctor.capture.graph import parents
 from gradoctor.capture.recorder import Look, Recorder
 from gradoctor.capture.source import caller
 
@@ -74,7 +75,6 @@ class Losses:
         self.calls: dict[Key, LossCall] = {}
         self.latest: list[tuple[LossCall, Any, float]] = []
         self.roots: dict[int, list[float | torch.Tensor]] = {}
-        self.root_names: dict[int, str] = {}
         self.batch: int | None = None
         self.made: dict[Any, tuple[str | None, int | None, str]] = {}
         self.skipped: list[LossCall] = []
@@ -168,7 +168,7 @@ class Losses:
             "prediction_shape": list(prediction.shape), "target_shape": list(target.shape),
             "target_dtype": str(target.dtype).removeprefix("torch."),
             **self._producer(prediction), "label_smoothing": given.get("label_smoothing", 0.0),
-            "weighted": given.get("weight") is not None, "training": True, "classes": None,
+            "weighted": given.get("weight") is not None, "classes": None,
         }  # fmt: skip
         if call.function in CLASSIFYING:
             data["classes"] = prediction.shape[1 if prediction.dim() > 1 else 0]
@@ -219,8 +219,8 @@ class Losses:
                     self._joined.append(node)
                     self._join(call, site, tensor, scale, value)
                     return
-            parents = [n for n, _ in node.next_functions if n is not None]
-            node = parents[0] if len(parents) == 1 and node.name() in _THROUGH else None
+            behind = parents(node)
+            node = behind[0] if len(behind) == 1 and node.name() in _THROUGH else None
             depth += 1
 
     def _join(
@@ -305,8 +305,8 @@ def producer(prediction: torch.Tensor) -> tuple[str, Any]:
         name = str(node.name())
         if name not in _THROUGH or name in {"DivBackward0", "MulBackward0"}:
             return _words(name), node
-        parents = [n for n, _ in node.next_functions if n is not None]
-        node = parents[0] if len(parents) == 1 else None
+        behind = parents(node)
+        node = behind[0] if len(behind) == 1 else None
     return "", None
 
 

@@ -92,7 +92,7 @@ class Models:
         file, line = self.place_of(module)
         data: dict[str, Any] = {
             "name": root.name, "class": type(module).__name__, "modules": len(seen),
-            "parameters": sum(p.numel() for p in module.parameters()), "compiled": False,
+            "parameters": sum(p.numel() for p in module.parameters()),
         }  # fmt: skip
         self.recorder.fact("model", key=root.name, file=file, line=line, **data)
         return root

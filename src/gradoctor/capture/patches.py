@@ -6,7 +6,6 @@ Each wrapper calls the original with the same arguments and returns what it retu
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -14,7 +13,6 @@ import torch
 from torch import nn
 from torch.optim import optimizer as torch_optimizer
 
-from gradoctor.capture.places import Places
 from gradoctor.capture.recorder import Look
 from gradoctor.capture.session import Session
 from gradoctor.capture.source import caller, creator
@@ -45,7 +43,7 @@ class Patches:
         self._wrap(nn.Module, "compile", self._compile)
         self._wrap_clipping()
         self._wrap_scaler()
-        remember_creations(session.places, self._wrap)
+        self._wrap(nn.Module, "__init__", self._module_init)
         self._wrap(torch.optim.Optimizer, "__init__", self._optimizer_init)
         session.schedulers.patch(self._wrap)
         session.loaders.patch(self._wrap)
@@ -81,10 +79,16 @@ class Patches:
         closure = _has_closure(args, kwargs)
         self.session.guard.call("step", self.session.after_step, optimizer, closure)
 
+    def _module_init(self, original: Any, module: Any, *args: Any, **kwargs: Any) -> None:
+        if type(module).__module__ != "torch.nn.modules.container":
+            self.session.guard.call("places", self._remember, module)
+        original(module, *args, **kwargs)
+
+    def _remember(self, thing: Any) -> None:
+        self.session.places.remember(thing, creator(thing, 2))
+
     def _optimizer_init(self, original: Any, optimizer: Any, *args: Any, **kwargs: Any) -> None:
-        self.session.guard.call(
-            "places", self.session.places.remember, optimizer, creator(optimizer)
-        )
+        self.session.guard.call("places", self._remember, optimizer)
         original(optimizer, *args, **kwargs)
         self.session.guard.call("step", self.session.begin_training)
 
@@ -193,7 +197,7 @@ class Patches:
 
         def note() -> None:
             if scaler is not None:
-                data: dict[str, Any] = {"class": type(scaler).__name__, "dtype": ""}
+                data: dict[str, Any] = {"class": type(scaler).__name__}
                 session.recorder.fact("scaler", enabled=scaler.is_enabled(), **data)
             site = session.optimizers.info(optimizer).site if optimizer is not None else None
             session.recorder.event(kind, site, *caller())
@@ -230,17 +234,3 @@ def _has_closure(args: Any, kwargs: Any) -> bool:
     return callable(kwargs.get("closure")) or any(
         callable(a) for a in args[:2] if not isinstance(a, torch.optim.Optimizer)
     )
-
-
-def remember_creations(places: Places, wrap: Callable[..., None]) -> None:
-    """Note the line that makes each module from now on."""
-
-    def init(original: Any, module: Any, *args: Any, **kwargs: Any) -> None:
-        if type(module).__module__ not in ("torch.nn.modules.container",):
-            try:
-                places.remember(module, creator(module, 2))
-            except Exception as fault:  # never in the way of a model being built
-                print(f"gradoctor: {fault}", file=sys.stderr)
-        original(module, *args, **kwargs)
-
-    wrap(nn.Module, "__init__", init)

@@ -12,7 +12,7 @@ import weakref
 from types import FrameType
 from typing import Any
 
-from gradoctor.capture.source import HIDDEN, rank, variables
+from gradoctor.capture.source import HIDDEN, USER, rank, variables
 
 Place = tuple[str | None, int | None]
 NOWHERE: Place = (None, None)
@@ -100,6 +100,24 @@ def _attribute(scope: dict[str, Any], thing: object) -> str:
     return next((name for name, value in scope.items() if value is thing), "")
 
 
-def text_of(place: Place) -> str:
-    """The source line itself, stripped."""
-    return linecache.getline(place[0], place[1]).strip() if place[0] and place[1] else ""
+def calling() -> ast.Call | None:
+    """The call that the innermost user frame is in, as written; None when it cannot be read."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and rank(frame.f_code.co_filename) != USER:
+        frame = frame.f_back
+    if frame is None:
+        return None
+    spans = list(frame.f_code.co_positions())
+    first, last, start, end = spans[frame.f_lasti // 2]
+    lines = linecache.getlines(frame.f_code.co_filename)[(first or 1) - 1 : last]
+    if not lines or start is None or end is None:
+        return None
+    # columns count bytes; the end is cut first, it may be on the same line
+    raw = [line.encode() for line in lines]
+    raw[-1] = raw[-1][:end]
+    raw[0] = raw[0][start:]
+    try:
+        found = ast.parse(b"".join(raw).decode(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return None
+    return found if isinstance(found, ast.Call) else None

@@ -41,7 +41,6 @@ FACTS: dict[str, dict[str, str]] = {
         "steps": "times it stepped",
         "closure": "step was given a closure",
         "steps_without_backward": "steps that no backward pass preceded since the previous step",
-        "state_reset": "its state was empty at a step after its first",
     },
     # one for each learning-rate scheduler (site = scheduler)
     "scheduler": {
@@ -78,7 +77,6 @@ FACTS: dict[str, dict[str, str]] = {
         "calls": "times it was seen",
         "factor": "root of backward / value returned, when the root hangs on this call alone, or"
         " None",
-        "training": "grad was enabled",
     },
     # broadcasts in the loss: one for each line (site = None)
     "broadcast": {
@@ -87,6 +85,7 @@ FACTS: dict[str, dict[str, str]] = {
         "right": "shape",
         "out": "shape",
         "batch": "batch size of the step",
+        "both": "both sides ask for a gradient",
         "reaches_loss": "its result led to a loss function or a"
         " mean()/sum() that backward started from",
     },
@@ -131,9 +130,6 @@ FACTS: dict[str, dict[str, str]] = {
         "producer": "its inputs were finite",
         "low": "input range",
         "high": "",
-        "module": "",
-        "parameter_was_bad": "a weight was already non-finite",
-        "dtype": "",
     },
     # a training DataLoader (site = None)
     "loader": {
@@ -147,7 +143,7 @@ FACTS: dict[str, dict[str, str]] = {
         "max_drawn": "most batches drawn from one iterator",
     },
     # the scaler (site = None)
-    "scaler": {"class": "", "dtype": "autocast dtype seen", "enabled": ""},
+    "scaler": {"class": "", "enabled": ""},
     # gradient clipping calls: one for each line
     "clip": {
         "params": "tensors given",
@@ -168,7 +164,7 @@ FACTS: dict[str, dict[str, str]] = {
         "steady_share": "the same after the first 50 steps",
     },
     # models seen: one for each top-level module (site = None)
-    "model": {"name": "", "class": "", "parameters": "", "compiled": "", "modules": ""},
+    "model": {"name": "", "class": "", "parameters": "", "modules": ""},
 }
 
 EVENTS: dict[str, str] = {

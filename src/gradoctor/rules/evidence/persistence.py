@@ -110,8 +110,3 @@ def _onset(
     start = int(ends[-1]) + 2 if len(ends) else 0
     crossed = np.flatnonzero(signed[start:] >= bar)
     return int(steps[start + int(crossed[0])]) if len(crossed) else int(steps[-1])
-
-
-def too_short(run: Recording, series: Series) -> int:
-    """How many evaluations are missing for a window; 0 when there are enough."""
-    return max(0, FEWEST - len(series.after(start_step(run))))

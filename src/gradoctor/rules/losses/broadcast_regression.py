@@ -16,8 +16,8 @@ def broadcast_regression(run: Recording) -> Iterator[Finding]:
     """``[B, 1]`` against ``[B]`` gives ``[B, B]`` in the loss: each row meets every target.
 
     Only the shapes that a forgotten squeeze makes are judged: one side ends in 1, both count the
-    batch, and the result goes into the loss. Pairwise losses build their axes on purpose
-    (``x[:, None]``) with a common feature axis and do not look so.
+    batch, one of them is a target, and the result goes into the loss. Pairwise losses build their
+    axes on purpose (``x[:, None]``), with a common feature axis or of predictions alone.
 
     Values: left, right, out (shapes), op
     """
@@ -26,6 +26,8 @@ def broadcast_regression(run: Recording) -> Iterator[Finding]:
         batch = fact.data.get("batch")
         if fact.count < TIMES or not fact.data.get("reaches_loss"):
             continue
+        if fact.data.get("both"):
+            continue  # predictions against predictions: a ranking or contrastive loss
         if not batch or batch < 2 or out != [batch, batch]:
             continue
         if sorted((left, right), key=len) != [[batch], [batch, 1]]:
