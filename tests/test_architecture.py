@@ -20,26 +20,30 @@ FILES = sorted(f for f in SOURCE.rglob("*.py") if DEMOS not in f.parents)
 # The table of docs/architecture.md: room -> storey. A room imports lower storeys only.
 STOREYS = {
     "records": 0, "errors": 0, "_version": 0,
-    "recording": 1, "knowledge": 1, "statistics": 1,
-    "capture": 2, "store": 2, "rules": 2, "remedies": 2,
+    "recording": 1, "knowledge": 1, "statistics": 1, "theory": 1,
+    "capture": 2, "store": 2, "rules": 2, "remedies": 2, "nn": 2, "lab": 2,
     "diagnosis": 3,
-    "reporters": 4,
+    "reporters": 4, "experiments": 4,
     "checkup": 5, "bootstrap": 5,
     "demo": 6,
     "commands": 7,
 }  # fmt: skip
-TORCH_ROOMS = {"statistics", "capture", "checkup"}
-NO_TORCH_ROOMS_BELOW = {"store", "rules", "remedies", "diagnosis", "reporters", "commands"}
+TORCH_ROOMS = {"statistics", "capture", "checkup", "nn", "experiments"}
+NO_TORCH_ROOMS_BELOW = {"store", "rules", "remedies", "diagnosis", "reporters", "commands", "lab"}
 # besides the standard library and lower rooms
 MAY_IMPORT = {
-    "recording": {"numpy"}, "statistics": {"torch", "numpy"}, "capture": {"torch", "numpy"},
+    "recording": {"numpy"}, "theory": {"numpy"}, "nn": {"torch", "numpy"},
+    "experiments": {"torch", "numpy", "sklearn"}, "statistics": {"torch", "numpy"},
+    "capture": {"torch", "numpy"},
     "store": {"numpy"}, "rules": {"numpy"}, "diagnosis": {"numpy"},
-    "reporters": {"numpy", "rich", "babel"}, "checkup": {"torch", "numpy"},
+    "reporters": {"numpy", "rich", "babel", "matplotlib"}, "checkup": {"torch", "numpy"},
     "commands": {"click", "rich"},
 }  # fmt: skip
 # The only rooms that speak to a person; the others return what is to be said.
 MAY_PRINT = {"capture", "bootstrap", "checkup"}
 LONG_FILE, LONG_FUNCTION = 400, 50
+# Tables of data: one entry after another, as long as there are entries.
+TABLES = ("knowledge/formulary/", "knowledge/claims")
 
 
 def room_of(file: Path) -> str:
@@ -123,7 +127,8 @@ def test_torch_stops_at_the_rooms_that_need_it(file):
 def test_files_and_functions_stay_short(file):
     text = file.read_text(encoding="utf-8")
     lines = len(text.splitlines())
-    assert lines <= LONG_FILE, f"{file} has {lines} lines"
+    is_table = file.relative_to(SOURCE).as_posix().startswith(TABLES)
+    assert is_table or lines <= LONG_FILE, f"{file} has {lines} lines"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1

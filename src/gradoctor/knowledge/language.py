@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from gradoctor.knowledge.figures import fill
 
@@ -36,6 +36,26 @@ def choose(option: str | None = None, environ: Mapping[str, str] | None = None) 
 def N_(message: str) -> str:  # noqa: N802
     """Mark a message for the catalogue without translating it yet."""
     return message
+
+
+class Words(NamedTuple):
+    """A text of a catalogue entry: both languages side by side, where the entry is written.
+
+    The interface's own messages go through gettext; texts that belong to one entry of a table
+    (the formulary, the claims, the labels of their pictures) stand in that table.
+    """
+
+    en: str
+    zh: str
+
+    @classmethod
+    def same(cls, text: str) -> Words:
+        """A text that reads the same in every language: a symbol, a formula, a PyTorch name."""
+        return cls(text, text)
+
+    def told(self, lang: str | None) -> str:
+        """The text in a language."""
+        return self.zh if normalise(lang) == "zh_CN" else self.en
 
 
 class Translator:

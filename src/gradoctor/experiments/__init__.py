@@ -1,0 +1,1 @@
+"""The lab's experiments: each a small reproducible program on real or exact data, with torch."""

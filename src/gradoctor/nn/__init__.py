@@ -1,0 +1,1 @@
+"""What PyTorch lacks for healthy training: modules, gains, and initialisation by activation."""
