@@ -5,6 +5,13 @@ from __future__ import annotations
 from gradoctor.lab._outcome import Outcome as Outcome
 from gradoctor.lab._outcome import Spread as Spread
 
-EXPERIMENTS: dict[int, str] = {}
+EXPERIMENTS: dict[int, str] = {
+    # depth
+    # initialisation
+    # losses
+    # activations
+    # normalisation
+    # optimisation
+}
 """The ledger: the number of a claim, and the function in ``gradoctor.experiments`` that tests it
-(``topic:function``)."""
+(``module:function``)."""

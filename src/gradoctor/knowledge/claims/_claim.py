@@ -1,4 +1,4 @@
-"""Claims that study notes make, in our own words, with the verdict that we expect of a run."""
+"""One claim, and the verdicts there are."""
 
 from __future__ import annotations
 

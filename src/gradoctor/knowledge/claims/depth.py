@@ -1,0 +1,7 @@
+"""Claims on depth."""
+
+from __future__ import annotations
+
+from gradoctor.knowledge.claims._claim import Claim
+
+CLAIMS: tuple[Claim, ...] = ()
