@@ -12,9 +12,6 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 REACH = 12.0
 """Where the density is cut: beyond 12 standard deviations lies less than 4e-33."""
-PANELS = 480
-"""Panels of equal width; with an even number none has a kink at 0 inside."""
-POINTS = 8
 HERMITE = (63, 96)
 """Orders of Gauss-Hermite that must agree before they are believed."""
 
@@ -27,14 +24,17 @@ def hermite(order: int) -> tuple[Array, Array]:
 
 
 @cache
-def panels() -> tuple[Array, Array]:
-    """Nodes and weights of composite Gauss-Legendre for N(0, 1): right to 1e-6 across any kink."""
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
-    width = 2 * REACH / PANELS
-    starts = -REACH + width * np.arange(PANELS)
+def panels(reach: float = REACH, count: int = 480, order: int = 8) -> tuple[Array, Array]:
+    """Nodes and weights of composite Gauss-Legendre for N(0, 1), over panels of equal width.
+
+    With the defaults right to 1e-6 across any kink; an even number of panels has none around 0.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(order)
+    width = 2 * reach / count
+    starts = -reach + width * np.arange(count)
     points = (starts[:, None] + (nodes[None, :] + 1) * width / 2).ravel()
     density = np.exp(-(points**2) / 2) / np.sqrt(2 * np.pi)
-    mass = np.tile(weights * width / 2, PANELS) * density
+    mass = np.tile(weights * width / 2, count) * density
     return points, mass / mass.sum()
 
 
