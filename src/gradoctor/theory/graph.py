@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from gradoctor.theory.signal import Moments, Normalised, Rule, added, averaged, scaled
 
@@ -20,7 +20,8 @@ class Node:
         size: elements of one sample.
         measured: of the values.
         gradient: of the gradient that came back, None before the backward or when none came.
-        module, file, line: the module it belongs to, and the user's line that made it.
+        module, kind: name and class of the module it belongs to.
+        file, line: the user's line that made it.
         levels: of an input: mean squares of groups of samples, from quiet to loud, relative to all.
         layer: it is the output of a matrix product or a convolution with a weight.
     """
@@ -35,9 +36,9 @@ class Node:
     module: str = ""
     file: str | None = None
     line: int | None = None
+    kind: str = ""
     layer: bool = False
     levels: tuple[float, ...] = ()
-    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -101,8 +102,3 @@ def layers(nodes: Sequence[Node]) -> list[Node]:
 def bits(moments: Moments, size: int) -> float:
     """log2 of the norm of a sample: unlike the rms, widths and strides leave it unchanged."""
     return 0.5 * math.log2(max(moments.square * max(size, 1), 2.0**-298))
-
-
-def swapped(nodes: Sequence[Node], rules: dict[int, Rule]) -> list[Node]:
-    """The same graph with other rules at some nodes: what would be if."""
-    return [replace(n, rule=rules[n.id]) if n.id in rules else n for n in nodes]

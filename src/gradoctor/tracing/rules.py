@@ -59,6 +59,14 @@ def named(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
+def weight_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """Weight and bias of a layer's call."""
+    if func in PRODUCT:
+        return (args[-1] if args else None), (args[0] if len(args) == 3 else None)
+    call = named(func, args, kwargs)
+    return call["weight"], call.get("bias")
+
+
 def of_layer(func: Any, call: Call, out: torch.Tensor) -> Rule | None:
     """The rule of a linear layer, a convolution or a norm; None when it has none."""
     x, weight = call["input"], call.get("weight")

@@ -26,6 +26,7 @@ class Tracer:
 
     Attributes:
         nodes: the tensors, in the order they were made.
+        weights: of each layer, by its node: the weight, and the bias or None.
 
     Args:
         where: name and class of the module that runs now, and the line that it comes from.
@@ -33,6 +34,7 @@ class Tracer:
 
     def __init__(self, where: Where | None = None) -> None:
         self.nodes: list[Node] = []
+        self.weights: dict[int, tuple[torch.Tensor, Any]] = {}
         self._where = where or (lambda: ("", "", None, None))
         self._known: Any = WeakIdKeyDictionary()
         self._sources: dict[int, tuple[int, Function]] = {}
@@ -67,18 +69,17 @@ class Tracer:
         name, kind, file, line = self._where()
         node = Node(
             len(self.nodes), getattr(func, "__name__", str(func)).strip("_"), rule, ids,
-            sample_size(out), measure(out, conv or self._is_image(out)), None, name, file, line,
-            isinstance(rule, Weights), kind,
+            sample_size(out), measure(out, conv), module=name, kind=kind, file=file, line=line,
+            layer=isinstance(rule, Weights),
         )  # fmt: skip
         self.nodes.append(node)
         self._known[out] = node.id
+        if node.layer:
+            self.weights[node.id] = rules.weight_of(func, args, kwargs)
         if function is not None:
             self._sources[node.id] = function
         if out.grad_fn is not None:
             out.grad_fn.register_prehook(partial(self._arrive, node, out.output_nr, conv))
-
-    def _is_image(self, out: torch.Tensor) -> bool:
-        return out.dim() >= 4
 
     def _arrive(self, node: Node, number: int, conv: bool, gradients: tuple[Any, ...]) -> None:
         gradient = gradients[number] if number < len(gradients) else None
@@ -108,14 +109,15 @@ class Tracer:
             call = rules.named(func, args, kwargs)
             return rules.of_layer(func, call, out), [call["input"]]
         if func in rules.PRODUCT:
-            return self._product(args)
+            return self._product(func, args, kwargs)
         if inputs and func in rules.DROPOUT | rules.RESHAPE:
             return rules.of_one(func, rules.named(func, args, kwargs), inputs[0], out), inputs[:1]
         return self._arithmetic(func, args, out, inputs, given)
 
-    def _product(self, args: Any) -> tuple[Rule | None, list[torch.Tensor]]:
+    def _product(self, func: Any, args: Any, kwargs: Any) -> tuple[Rule | None, list[torch.Tensor]]:
         """``x @ W`` and ``addmm(b, x, W)`` with a weight of two dimensions."""
-        bias, x, w = args if len(args) == 3 else (None, *args[:2])
+        x = args[-2] if len(args) > 1 else None
+        w, bias = rules.weight_of(func, args, kwargs)
         if not (isinstance(x, torch.Tensor) and isinstance(w, torch.Tensor)):
             return None, []
         if w.dim() != 2 or w in self._known or not w.requires_grad:
