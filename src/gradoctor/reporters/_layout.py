@@ -26,6 +26,16 @@ STYLES = {
     "strong": "bold",
     "bar": "magenta",
     "dim": "dim",
+    "curve0": "blue",
+    "curve1": "yellow",
+    "curve2": "green",
+    "curve3": "red",
+    "curve4": "magenta",
+    "curve5": "cyan",
+    "keyword": "magenta",
+    "string": "green",
+    "number": "yellow",
+    "comment": "dim",
 }
 
 NARROWEST = 30

@@ -87,14 +87,15 @@ def _bars(rows: list[tuple[str, float, str]], width: int, *, log: bool, blocks: 
     return [
         [
             (pad(cut(label, label_width), label_width) + "  ", ""),
-            (pad(_bar(x, room, blocks=blocks), room), "bar"),
+            (pad(bar(x, room, blocks=blocks), room), "bar"),
             ("  " + cut(said, said_width), "dim"),
         ]
         for label, said, x in shown
     ]
 
 
-def _bar(share: float, room: int, *, blocks: bool) -> str:
+def bar(share: float, room: int, *, blocks: bool) -> str:
+    """A bar over a share of the room, to an eighth of a cell where there are block elements."""
     if not blocks:
         return "#" * (max(1, round(share * room)) if share else 0)
     eighths = max(1, round(share * room * 8)) if share else 0
