@@ -12,6 +12,8 @@ COMMANDS: dict[str, str] = {
     "rules": "gradoctor.commands.show:rules",
     "explain": "gradoctor.commands.show:explain",
     "demo": "gradoctor.commands.demo:demo",
+    "checkup": "gradoctor.commands.checkup:checkup",
+    "formulary": "gradoctor.commands.formulary:formulary",
 }
 
 

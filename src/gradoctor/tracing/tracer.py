@@ -46,7 +46,8 @@ class Tracer:
         results = [t for t in _tensors(out) if t.requires_grad and t.is_floating_point()]
         if not results or all(t.dim() == 0 for t in results):
             return
-        given = [t for t in _tensors((args, kwargs)) if t.is_floating_point()]
+        every = {id(t): t for t in _tensors((args, kwargs)) if t.is_floating_point()}
+        given = list(every.values())  # each once, however often it is passed
         inputs = [t for t in given if t in self._known]
         with torch.no_grad():
             for result in results:
