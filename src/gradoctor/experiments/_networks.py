@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,11 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,
     "softplus": nn.Softplus,
 }
+
+
+def generator(seed: int, use: str = "data") -> torch.Generator:
+    """A source of chance of its own for each seed and use: weights must not repeat the data."""
+    return torch.Generator().manual_seed(crc32(f"{use} {seed}".encode()))
 
 
 # ---- how weights are drawn ----------------------------------------------------------------------
@@ -69,24 +75,23 @@ HE = scaled(math.sqrt(2))
 
 def draw_all(model: nn.Module, draw: Draw, seed: int, biases: Draw | None = None) -> None:
     """Draw every matrix of a model; one-dimensional biases become 0 unless they are drawn too."""
-    generator = torch.Generator().manual_seed(seed)
+    chance = generator(seed, "weights")
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            draw(module.weight, generator)
+            draw(module.weight, chance)
             if biases is None:
                 nn.init.zeros_(module.bias)
             else:
-                biases(module.bias, generator)
-
-
-def generator(seed: int) -> torch.Generator:
-    """A source of chance of its own."""
-    return torch.Generator().manual_seed(seed)
+                biases(module.bias, chance)
 
 
 # ---- stacks -------------------------------------------------------------------------------------
 class Block(nn.Module):
-    """One layer: linear, perhaps a normalisation, activation; perhaps with a way around it."""
+    """One layer: linear, perhaps a normalisation, then the activation.
+
+    With a way around it the activation comes first, as in pre-activation residual networks
+    (x + Wφ(x)): what is added has then no mean that would pile up with depth.
+    """
 
     def __init__(
         self,
@@ -104,8 +109,11 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output."""
+        if self.skip:
+            branch: Tensor = self.linear(self.activation(self.norm(x)))
+            return x + branch
         out: Tensor = self.activation(self.norm(self.linear(x)))
-        return x + out if self.skip else out
+        return out
 
 
 class Stack(nn.Module):
@@ -117,7 +125,7 @@ class Stack(nn.Module):
         draw: fills the weight matrices; ``head`` those of the head, when otherwise.
         biases: fills the biases; None leaves them 0.
         norm: makes a normalisation of a width, put before each activation.
-        skip: adds each layer's input to its output (identity residual).
+        skip: adds each layer's input to what it makes of it (see ``Block``).
         dtype: float64 for what must be exact.
     """
 
@@ -146,7 +154,7 @@ class Stack(nn.Module):
         self.to(dtype)
         draw_all(self, draw, seed, biases)
         if head is not None:
-            draw_all(self.head, head, seed + 1)
+            draw_all(self.head, head, seed)
 
     def forward(self, x: Tensor) -> Tensor:
         """The head's output."""
@@ -159,6 +167,10 @@ class Stack(nn.Module):
         for block in self.blocks:
             states.append(block(states[-1]))
         return states
+
+    def linears(self) -> list[nn.Linear]:
+        """The linear maps of the hidden layers, then the head."""
+        return [block.linear for block in self.blocks if isinstance(block, Block)] + [self.head]
 
 
 # ---- what flows through them --------------------------------------------------------------------
@@ -204,11 +216,22 @@ def flow(model: Stack, x: Tensor, y: Tensor, loss: Callable[..., Tensor] | None 
     """What goes through a stack forward and back for one batch; leaves no gradients behind."""
     states = model.states(x)
     value = (loss or nn.functional.cross_entropy)(model.head(states[-1]), y)
-    matrices = [block.linear.weight for block in model.blocks]  # type: ignore[union-attr]
-    found = torch.autograd.grad(value, [*states[1:], *matrices])  # type: ignore[arg-type]
+    matrices = [linear.weight for linear in model.linears()[:-1]]
+    found = torch.autograd.grad(value, [*states[1:], *matrices])
     half = len(states) - 1
     return Flow(
         tuple(rms(s) for s in states[1:]),
         tuple(rms(g) for g in found[:half]),
         tuple(rms(g) for g in found[half:]),
     )
+
+
+def pulled(model: Stack, x: Tensor, seed: int) -> list[float]:
+    """Rms of the gradient at the input and at what each hidden layer gives, for a random pull.
+
+    The pull is independent of the weights and takes the place of a loss's gradient at the last
+    state, so that nothing but the layers shapes what arrives.
+    """
+    states = model.states(x.detach().clone().requires_grad_())
+    pull = torch.randn(states[-1].shape, generator=generator(seed, "pull"), dtype=x.dtype)
+    return [rms(g) for g in torch.autograd.grad(states[-1], states, pull)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 def batches(data: Split, size: int, steps: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of a shuffled training set, shuffled anew each time it has been gone through."""
-    chance, order = generator(seed), torch.empty(0, dtype=torch.long)
+    chance, order = generator(seed, "batches"), torch.empty(0, dtype=torch.long)
     for _ in range(steps):
         if len(order) < size:
             order = torch.randperm(len(data.x), generator=chance)
@@ -51,8 +52,18 @@ class Trained:
         """A loss was not finite."""
         return not all(torch.tensor(self.losses).isfinite())
 
+    def lowest(self, window: int = 20) -> float:
+        """The lowest mean loss of so many steps; infinite when the training failed before."""
+        if len(self.losses) < window:
+            return math.inf
+        return float(
+            torch.tensor(self.losses).unfold(0, window, 1).mean(1).nan_to_num(math.inf).min()
+        )
+
     def steps_to(self, level: float, window: int = 20) -> int | None:
         """The first step by which the mean loss of a window is at most a level; None: never."""
+        if len(self.losses) < window:
+            return None
         means = torch.tensor(self.losses).unfold(0, window, 1).mean(1)
         below = (means <= level).nonzero()
         return int(below[0]) + window if len(below) else None

@@ -7,6 +7,23 @@ from gradoctor.lab._outcome import Spread as Spread
 
 EXPERIMENTS: dict[int, str] = {
     # depth
+    1: "depth_products:one_linear_map",
+    2: "depth_products:sigmoid_slope",
+    3: "depth_products:quarter_to_the_twentieth",
+    4: "depth_products:twenty_sigmoids",
+    5: "depth_direction:forward_or_backward",
+    6: "depth_direction:shallow_and_deep",
+    7: "depth_direction:near_the_output",
+    8: "depth_chains:product_rule",
+    9: "depth_chains:steep_activations",
+    10: "depth_cures:relu_against_vanishing",
+    13: "depth_cures:leaky_slopes",
+    14: "depth_residual:residual_paths",
+    15: "depth_cures:batch_norm",
+    16: "depth_memory:long_memory",
+    18: "depth_alarms:one_look",
+    42: "depth_clipping:clipped_norm",
+    43: "depth_clipping:decay_against_explosion",
     # initialisation
     # losses
     # activations
