@@ -26,7 +26,7 @@ HALF_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!]|[,;?!][\u4e00-\u9fff]")
 KINDS = [k for k in formulary.KINDS if find_spec(f"{formulary.__name__}.{k}") is not None]
 ENTRIES = [entry for kind in KINDS for entry in entries(kind)]
 every = pytest.mark.parametrize("any_entry", ENTRIES, ids=lambda e: f"{e.kind}-{e.name}")
-whole = pytest.mark.skipif(KINDS != [*formulary.KINDS], reason="names are looked up in all kinds")
+whole = pytest.mark.skipif([*formulary.KINDS] != KINDS, reason="names are looked up in all kinds")
 PROSE = ("gradient", "cost", "use", "avoid")
 
 
