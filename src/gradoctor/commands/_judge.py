@@ -156,13 +156,11 @@ def judge_child(path: Path, view: dict[str, Any]) -> Diagnosis | None:
         return None
 
 
-def write(file: Path, text: str) -> None:
+def write(file: Path, text: str, cure: str = "The run is kept: `gradoctor show`.") -> None:
     """Write a report whole or not at all."""
     part = file.with_name(file.name + ".part")
     try:
         part.write_text(text, encoding="utf-8")
         part.replace(file)
     except OSError as fault:
-        raise GradoctorError(
-            f"Cannot write {file} ({fault.strerror}).", "The run is kept: `gradoctor show`."
-        ) from None
+        raise GradoctorError(f"Cannot write {file} ({fault.strerror}).", cure) from None

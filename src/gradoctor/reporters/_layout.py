@@ -83,6 +83,17 @@ def cut(text: str, width: int) -> str:
     return start + dots + end
 
 
+def shorten(text: str, width: int) -> str:
+    """The text cut at its end to a width in cells: the beginning of a sentence tells most."""
+    text = clean(text)
+    if cells(text) <= width:
+        return text
+    dots = "..."[: max(0, width)]
+    while text and cells(text + dots) > width:
+        text = text[:-1]
+    return text.rstrip() + dots
+
+
 def marked(text: str) -> list[Span]:
     """Text with ``**strong**`` and backticked parts styled; backticks stay, they read well."""
     spans: list[Span] = []

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from importlib.resources import files
 from typing import Any
 
 from gradoctor.knowledge.language import Translator
 from gradoctor.records import Diagnosis
 from gradoctor.reporters import _digest as told
-from gradoctor.reporters._layout import clean
+from gradoctor.reporters._markup import code, inline, tag, text
 from gradoctor.reporters._pictures import bar_rows, shares
 
 
@@ -30,8 +29,8 @@ class HtmlReporter:
         style = (files("gradoctor.reporters") / "report.css").read_text(encoding="utf-8")
         parts = [
             f"<style>{style}</style>",
-            _tag("p", "gradoctor: " + report["headline"], f"headline {report['verdict']}"),
-            *(_tag("p", also) for also in (report["ended"], report["unseen"]) if also),
+            tag("p", "gradoctor: " + report["headline"], f"headline {report['verdict']}"),
+            *(tag("p", also) for also in (report["ended"], report["unseen"]) if also),
             *(_finding(report["lead"], _) if report["lead"] else ()),
             *(part for other in report["others"] for part in _finding(other, _, brief=True)),
             *_foot(report, _),
@@ -39,29 +38,23 @@ class HtmlReporter:
         return f'<div class="gradoctor" lang="{_.lang.replace("_", "-")}">{"".join(parts)}</div>'
 
 
-def _tag(name: str, text: object, kind: str = "") -> str:
-    """An element with escaped text."""
-    attribute = f' class="{escape(kind)}"' if kind else ""
-    return f"<{name}{attribute}>{escape(clean(str(text)))}</{name}>"
-
-
 def _finding(entry: Mapping[str, Any], _: Translator, *, brief: bool = False) -> list[str]:
     head = (
-        _tag("code", entry["place"], "place")
-        + _tag("b", f"{entry['code']} {entry['name']}")
-        + _tag("span", entry["level_words"], f"level {entry['level']}")
+        tag("code", entry["place"], "place")
+        + tag("b", f"{entry['code']} {entry['name']}")
+        + tag("span", entry["level_words"], f"level {entry['level']}")
     )
-    parts = [f"<h4>{head}</h4>", _tag("p", entry["title"], "title")]
+    parts = [f"<h4>{head}</h4>", tag("p", entry["title"], "title")]
     if entry["summary"]:
-        parts.append(f"<p>{_inline(entry['summary'])}</p>")
+        parts.append(f"<p>{inline(entry['summary'])}</p>")
     if not brief:
         if entry["modules"]:
-            parts.append(_row(_("Where"), escape(clean(", ".join(entry["modules"][:8])))))
+            parts.append(_row(_("Where"), text(", ".join(entry["modules"][:8]))))
         parts.append(_row(_("Why"), _why(entry, _)))
     remedies = entry["remedies"][: 1 if brief else 3]
     parts.append(_row(_("Do"), "".join(_remedy(r) for r in remedies), "ol"))
     effects = "".join(
-        f"<li>{_tag('b', e['code'] + ' ' + e['name'])} {escape(clean(e['title']))}</li>"
+        f"<li>{tag('b', e['code'] + ' ' + e['name'])} {text(e['title'])}</li>"
         for e in entry["knock_ons"]
     )
     parts.append(_row(_("So"), effects, "ul"))
@@ -72,19 +65,19 @@ def _row(label: str, inner: str, element: str = "div") -> str:
     """A labelled part; nothing when there is nothing to say."""
     if not inner:
         return ""
-    return f'<div class="row">{_tag("span", label, "label")}<{element}>{inner}</{element}></div>'
+    return f'<div class="row">{tag("span", label, "label")}<{element}>{inner}</{element}></div>'
 
 
 def _why(entry: Mapping[str, Any], _: Translator) -> str:
     rows = "".join(
-        f"<tr>{_tag('td', r['label'])}{_tag('td', r['module'] or '')}"
-        f"{_tag('td', r['said'], 'said')}{_tag('td', r['limit'] or '')}</tr>"
+        f"<tr>{tag('td', r['label'])}{tag('td', r['module'] or '')}"
+        f"{tag('td', r['said'], 'said')}{tag('td', r['limit'] or '')}</tr>"
         for r in entry["evidence"]
     )
     table = f"<table>{rows}</table>" if rows else ""
     doubt = entry["in_doubt"]
     seen = _("but seen: {names}", names=_(", ").join(doubt)) if doubt else ""
-    return table + _picture(entry["picture"]) + (_tag("p", seen) if seen else "")
+    return table + _picture(entry["picture"]) + (tag("p", seen) if seen else "")
 
 
 def _picture(picture: Mapping[str, Any] | None) -> str:
@@ -94,28 +87,15 @@ def _picture(picture: Mapping[str, Any] | None) -> str:
     rows = bar_rows(picture)
     lengths = shares([value for _, value, _ in rows], log=bool(picture.get("log")))
     bars = "".join(
-        f'<tr>{_tag("td", label)}<td class="bar"><i style="width:{100 * length:.1f}%"></i></td>'
-        f"{_tag('td', said, 'said')}</tr>"
+        f'<tr>{tag("td", label)}<td class="bar"><i style="width:{100 * length:.1f}%"></i></td>'
+        f"{tag('td', said, 'said')}</tr>"
         for (label, _, said), length in zip(rows, lengths, strict=True)
     )
-    return _tag("p", picture.get("title", "")) + f'<table class="bars">{bars}</table>'
+    return tag("p", picture.get("title", "")) + f'<table class="bars">{bars}</table>'
 
 
 def _remedy(remedy: Mapping[str, Any]) -> str:
-    return f"<li>{_inline(remedy['text'])}{_code(remedy['code'])}</li>"
-
-
-def _code(code: str) -> str:
-    lines = (escape(clean(line)) for line in code.splitlines())
-    return f"<pre>{chr(10).join(lines)}</pre>"
-
-
-def _inline(text: str) -> str:
-    """Escaped text with `code` in backticks."""
-    parts = escape(clean(text)).split("`")
-    if len(parts) % 2 == 0:
-        return "`".join(parts)
-    return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
+    return f"<li>{inline(remedy['text'])}{code(remedy['code'])}</li>"
 
 
 def _foot(report: Mapping[str, Any], _: Translator) -> list[str]:
@@ -138,4 +118,4 @@ def _foot(report: Mapping[str, Any], _: Translator) -> list[str]:
             if part
         )
     )
-    return [_tag("p", line, "foot") for line in said]
+    return [tag("p", line, "foot") for line in said]

@@ -9,6 +9,7 @@ from gradoctor.knowledge.language import N_, Translator
 from gradoctor.knowledge.pages import HEADINGS, one_line, page
 from gradoctor.records import Finding, Level
 from gradoctor.remedies import remedies_for, text
+from gradoctor.reporters._code import code_lines
 from gradoctor.reporters._digest import page_or_name
 from gradoctor.reporters._layout import NARROWEST, Line, cells, cut, marked, pad, paint, wrap
 from gradoctor.rules import RULES
@@ -80,15 +81,7 @@ def _remedies(code: str, lang: str, width: int) -> list[Line]:
     for number, remedy in enumerate(remedies, 1):
         first = f"  {number}. "
         lines += wrap(marked(one_line(text(remedy.name, lang))), width, (first, ""), len(first))
-        lines += _code(remedy.code, width, len(first) + 2)
-    return lines
-
-
-def _code(code: str, width: int, indent: int) -> list[Line]:
-    lines: list[Line] = []
-    for row in code.splitlines():
-        at = min(indent + len(row) - len(row.lstrip(" ")), width // 2)
-        lines += wrap([(row.strip(), "code")], width, (" " * at, ""), at + 2)
+        lines += code_lines(remedy.code, width, len(first) + 2)
     return lines
 
 
@@ -102,7 +95,7 @@ def _markdown(body: str, width: int) -> list[Line]:
             lines.append([])
         before = kind
         if kind == "code":
-            lines += _code(block, width, 4)
+            lines += code_lines(block, width, 4)
         elif kind == "heading":
             lines += wrap([(block.lstrip("# "), "strong")], width, ("  ", ""), 2)
         elif kind == "table":

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gradoctor.knowledge.figures import figure as words
@@ -17,6 +16,7 @@ from gradoctor.reporters.plots._tables import bars_unit, logarithmic, spreads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis, YAxis
     from matplotlib.figure import Figure, SubFigure
 
 # Okabe and Ito's colours: told apart by colour-blind readers, on white and on black; no yellow.
@@ -31,6 +31,7 @@ _ROW_HEIGHT = 0.3  # of bars and tables
 _LINE = 0.17  # of text
 _LABEL, _TITLE, _LEGEND = 26, 78, 84  # cells in a line
 _FEW = 15  # values that are each marked on a line
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FARTHEST = 1e200  # matplotlib adds room, and has to stay finite
 # The first that is installed; matplotlib's own font has no Chinese.
 _CHINESE = (
@@ -45,11 +46,6 @@ _STYLE: dict[str, Any] = {
     "grid.linewidth": 0.6, "lines.linewidth": 1.6, "lines.markersize": 4, "legend.frameon": False,
     "svg.fonttype": "none",
 }  # fmt: skip
-
-
-def available() -> bool:
-    """Whether matplotlib is installed."""
-    return find_spec("matplotlib") is not None
 
 
 @contextmanager
@@ -107,16 +103,28 @@ def _known(values: Sequence[float]) -> list[float]:
     return [v if abs(v) < _FARTHEST else math.nan for v in values]
 
 
+def _logarithmic(
+    axis: XAxis | YAxis, scale: Callable[[str], None], values: Iterable[float]
+) -> None:
+    """A log scale, unless nothing has a logarithm; its powers of ten in plain text."""
+    if any(0 < v < _FARTHEST for v in values):
+        scale("log")
+        axis.set_major_formatter(lambda value, _: _power(value))
+
+
+def _power(value: float) -> str:
+    exponent = round(math.log10(value)) if value > 0 else 0
+    return "10" + str(exponent).translate(_RAISED) if exponent else f"{value:g}"
+
+
 # ---- curves --------------------------------------------------------------------------------------
 def _plot(panel: SubFigure, axes: Axes, plot: Plot, lang: str) -> None:
     axes.set_xlabel(_text(plot.x.told(lang), _TITLE))
     axes.set_ylabel(_text(plot.y.told(lang), _TITLE // 2))
-    for log, values, scale in (
-        (plot.log_x, [v for c in plot.curves for v in c.x], axes.set_xscale),
-        (plot.log_y, [v for c in plot.curves for v in c.y], axes.set_yscale),
-    ):
-        if log and any(0 < v < _FARTHEST for v in values):
-            scale("log")
+    if plot.log_x:
+        _logarithmic(axes.xaxis, axes.set_xscale, (v for c in plot.curves for v in c.x))
+    if plot.log_y:
+        _logarithmic(axes.yaxis, axes.set_yscale, (v for c in plot.curves for v in c.y))
     for number, curve in enumerate(plot.curves):
         _curve(axes, curve, number, lang)
     if plot.y_range:
@@ -152,8 +160,8 @@ def _bars(axes: Axes, picture: Bars, lang: str) -> None:
     axes.set_yticks(places, [_text(label.told(lang), _LABEL) for label in picture.labels])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    if picture.log and any(v > 0 for v in values):
-        axes.set_xscale("log")
+    if picture.log:
+        _logarithmic(axes.xaxis, axes.set_xscale, values)
     ends = values
     if picture.low and picture.high:
         axes.hlines(places, _known(picture.low), _known(picture.high), color=INK, linewidth=1.2)

@@ -9,13 +9,14 @@ import io
 import re
 from collections.abc import Sequence
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradoctor.errors import GradoctorError
 from gradoctor.knowledge.plots import Picture
 from gradoctor.reporters._layout import clean
-from gradoctor.reporters.plots._figure import COLOURS, INK, available, draw, styled
+from gradoctor.reporters.plots._figure import COLOURS, INK, draw, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +27,11 @@ _TAG = re.compile(r"<[^>]+>")
 _NUMBER = re.compile(r"\d+\.\d{3,}")
 _ID = re.compile(r'\bid="([^"]+)"')
 _REFERENCE = re.compile(r'(?:href="#|url\(#)([^")]+)')
+
+
+def available() -> bool:
+    """Whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
 
 
 def figure(pictures: Sequence[Picture], lang: str = "en", *, titled: bool = True) -> Figure:
