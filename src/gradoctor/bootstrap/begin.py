@@ -27,6 +27,10 @@ def begin(options: dict[str, Any], places: Places | None = None) -> None:
         lambda: _open(options)
     )  # fmt: skip
     watching = Watching(sink, options, places)
+    if main and options.get("checkup"):
+        from gradoctor.forecast.first_step import FirstStep
+
+        watching.session.prospect = FirstStep(watching.session)
     watching.start()
     if not main:
         sink.meta("script", options.get("script", ""))

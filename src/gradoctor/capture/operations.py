@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
@@ -29,6 +29,19 @@ PRODUCTS = frozenset(
 OVERHEAD = 2.2e-6
 """Seconds that one operation takes longer while the mode is on, our own work not counted
 (``benchmarks/between.py``)."""
+
+
+class Prospect(Protocol):
+    """Who follows the first forward and backward, to say what will become of the gradient."""
+
+    def begin(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A training forward of a top-level module begins; an earlier one came to nothing."""
+
+    def observe(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        """An operation of that forward has run."""
+
+    def end(self) -> None:
+        """Its backward has ended."""
 
 
 class OperationMode(TorchFunctionMode):
@@ -72,6 +85,8 @@ class OperationMode(TorchFunctionMode):
             session.guard.call("dropout", self.dropouts.observe, args, kwargs, out)
         if not torch.is_grad_enabled() or session.recorder.look < Look.FULL:
             return out
+        if session.prospect is not None and session.hooks.stack:
+            session.guard.call("forecast", session.prospect.observe, func, args, kwargs, out)
         if func in LOSSES or func in FUNCTIONAL or func in PRODUCTS:
             session.guard.call("operations", self._observe, func, args, kwargs, out)
         elif risky := session.faults.kind(func):

@@ -20,7 +20,7 @@ from gradoctor.capture.loaders import Loaders
 from gradoctor.capture.losses import Losses
 from gradoctor.capture.models import Models, ModuleInfo
 from gradoctor.capture.modes import Modes
-from gradoctor.capture.operations import OperationMode
+from gradoctor.capture.operations import OperationMode, Prospect
 from gradoctor.capture.optimizers import Optimizers
 from gradoctor.capture.parameters import ParameterWatch, WiringWatch
 from gradoctor.capture.places import Places
@@ -73,6 +73,7 @@ class Session:
         self.inputs = Inputs(self.recorder, self.models)
         self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self)
         self.mode = OperationMode(self)
+        self.prospect: Prospect | None = None
         self.compiled = False
         self.scale = 1.0
         self.stepped = 0
@@ -148,6 +149,8 @@ class Session:
         if self.recorder.step == 0:
             self._meet_parameters()
         self.inputs.observe(module, args)
+        if self.prospect is not None:
+            self.guard.part("forecast", self.prospect.begin, module, args)
 
     def on_evaluation(self) -> None:
         """A forward without gradient begins: the mode would only slow it down."""
@@ -229,6 +232,9 @@ class Session:
             self.guard.part("gradients", self.by_hand.remember, full and self._backwards == 1)
         if full:
             self.guard.part("wiring", self.wiring.after_backward)
+        if self.prospect is not None:
+            prospect, self.prospect = self.prospect, None
+            self.guard.part("forecast", prospect.end)
 
     # ---- optimizer ---------------------------------------------------------------------------
     def before_step(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from gradoctor.commands._config import Configured
+from gradoctor.commands._forecast import Teller
 from gradoctor.commands._judge import Follower, tell_end
 from gradoctor.commands._supervise import end_like, supervise
 from gradoctor.errors import GradoctorError
@@ -37,6 +38,7 @@ def parse_budget(_: Any, __: Any, text: str) -> float:
 Examples:
   gradoctor run train.py --epochs 3
   gradoctor run -m package.train --lr 0.1
+  gradoctor run --checkup train.py
   gradoctor run --json report.json --fail-on sick train.py""",
 )
 @click.option("-m", "module", is_flag=True, help="Run a module, as python -m does.")
@@ -47,6 +49,8 @@ Examples:
 @click.option("--lang", help="Language of the report: en or zh.")
 @click.option("--budget", default="2%", show_default=True, callback=parse_budget,
               help="Share of the time that watching may take.")  # fmt: skip
+@click.option("--checkup", is_flag=True,
+              help="Say first what theory and the first backward say of the model.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print no report.")
 @click.option("--fail-on", type=click.Choice(["never", "suspect", "sick"]), default="never",
               show_default=True, help="Exit with 3 when the verdict is this bad.")  # fmt: skip
@@ -69,14 +73,20 @@ def run(target: tuple[str, ...], module: bool, db: Path | None, force: bool, **v
     path = make_run_file(db, target, module, force)
     options = {
         "db": str(path.absolute()), "budget": view["budget"], "parent": os.getpid(),
-        "script": target[0],
+        "script": target[0], "checkup": view["checkup"],
     }  # fmt: skip
-    follower = Follower(path, view)
+    follower, teller = Follower(path, view), Teller(path, view)
+
+    def tick() -> None:
+        teller.tick()
+        follower.tick()
+
     held = Hold(path)  # from now on, not only from when the script has imported torch
     try:
-        code = supervise((["-m"] if module else []) + list(target), options, follower.tick)
+        code = supervise((["-m"] if module else []) + list(target), options, tick)
     finally:
         held.release()
+    teller.end()
     return end_like(tell_end(path, code, view, follower))
 
 

@@ -163,6 +163,8 @@ FACTS: dict[str, dict[str, str]] = {
         "share": "own seconds over all seconds",
         "steady_share": "the same after the first 50 steps",
     },
+    # what theory and the first backward say of the first model, when it was asked for
+    "forecast": {"forecast": "a prognosis.Forecast as data"},
     # models seen: one for each top-level module (site = None)
     "model": {"name": "", "class": "", "parameters": "", "modules": ""},
 }

@@ -26,7 +26,8 @@ def jacobian(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: torc
         if isinstance(value, tuple | list):
             return type(value)(swap(v) for v in value)
         if isinstance(value, torch.Tensor):
-            return copies.get(id(value), value.detach())
+            # copies of all: a buffer that the call changes must not change twice
+            return copies[id(value)] if id(value) in copies else value.detach().clone()
         return value
 
     devices = [out.device.index or 0] if out.device.type == "cuda" else []
