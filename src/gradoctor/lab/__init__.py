@@ -25,7 +25,18 @@ EXPERIMENTS: dict[int, str] = {
     42: "depth_clipping:clipped_norm",
     43: "depth_clipping:decay_against_explosion",
     # initialisation
+    17: "initialisation_scale:gaussian_scale",
+    41: "initialisation_scale:scaled_by_fan",
+    52: "initialisation_symmetry:symmetric_units",
+    53: "initialisation_symmetry:zero_biases",
+    54: "initialisation_scale:hundredth",
     # losses
+    19: "losses_shape:entropy_as_distance",
+    20: "losses_shape:convexity",
+    21: "losses_shape:root_of_squares",
+    45: "losses_backward:three_layer_sample",
+    51: "losses_backward:step_of_the_wrong_matrix",
+    66: "losses_backward:who_passes_it_back",
     # activations
     # normalisation
     # optimisation
