@@ -22,6 +22,8 @@ class Node:
         gradient: of the gradient that came back, None before the backward or when none came.
         module, kind: name and class of the module it belongs to.
         file, line: the user's line that made it.
+        consumed: an operation used it, be it one that now stands for several (functions of one
+            element are composed); what nothing used is an output, where the gradient comes in.
         levels: of an input: mean squares of groups of samples, from quiet to loud, relative to all.
         layer: it is the output of a matrix product or a convolution with a weight.
     """
@@ -38,6 +40,7 @@ class Node:
     line: int | None = None
     kind: str = ""
     layer: bool = False
+    consumed: bool = False
     levels: tuple[float, ...] = ()
 
 
@@ -82,7 +85,7 @@ def _predict(nodes: Sequence[Node], level: float) -> Prediction:
     coming: dict[int, list[Moments]] = {}
     for node in reversed(nodes):
         parts = coming.pop(node.id, [])
-        if node.id not in used and node.gradient is not None:
+        if node.id not in used and not node.consumed and node.gradient is not None:
             parts = [node.gradient]
         # gradients of different paths are independent: they add up without their means
         total = added(tuple(part._replace(mean=0.0) for part in parts))

@@ -73,6 +73,8 @@ class Tracer:
             sample_size(out), measure(out, conv), module=name, kind=kind, file=file, line=line,
             layer=isinstance(rule, Weights),
         )  # fmt: skip
+        for tensor in inputs:
+            self.nodes[self._known[tensor]].consumed = True
         self.nodes.append(node)
         self._known[out] = node.id
         if node.layer:
