@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "demo": "gradoctor.commands.demo:demo",
     "checkup": "gradoctor.commands.checkup:checkup",
     "formulary": "gradoctor.commands.formulary:formulary",
+    "lab": "gradoctor.commands.lab:lab",
 }
 
 

@@ -10,11 +10,10 @@ import click
 
 from gradoctor.commands._config import Configured
 from gradoctor.commands._judge import language, write
-from gradoctor.commands._screen import Screen, say
+from gradoctor.commands._screen import Screen, say, written
 from gradoctor.errors import GradoctorError
 from gradoctor.knowledge import formulary as knowledge
 from gradoctor.knowledge.formulary import KINDS, Entry
-from gradoctor.knowledge.language import Translator
 
 _SINGULAR = {"losses": "loss"}
 
@@ -84,7 +83,7 @@ def draw(groups: Sequence[Sequence[Entry]], file: Path, lang: str) -> None:
             "--picture draws one entry.", f"Name it: gradoctor formulary NAME --picture {file}."
         )
     image.write(entries[0].draw(), file, lang)
-    _written(file, lang)
+    written(file, lang)
 
 
 def write_page(entries: Sequence[Entry], file: Path, lang: str) -> None:
@@ -93,9 +92,4 @@ def write_page(entries: Sequence[Entry], file: Path, lang: str) -> None:
 
     once = list({entry.name: entry for entry in entries}.values())
     write(file, render_page(once, lang), "Choose another file.")
-    _written(file, lang)
-
-
-def _written(file: Path, lang: str) -> None:
-    _ = Translator(lang)
-    click.echo(_("written: {file}", file=str(file)), err=True)
+    written(file, lang)

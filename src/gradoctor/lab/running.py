@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +64,7 @@ def run(
     again: bool = False,
     command: Callable[[int, Path], list[str]] = command_of,
     sources: Callable[[int], str] = fingerprint,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Run the experiments of some claims; those with a result of the same sources are not run.
 
     Whatever ends the iteration early ends the children too; what has finished is kept.
