@@ -41,12 +41,10 @@ def gain(activation: Activation | str, *, backward: bool = False) -> float:
         activation, "__name__", type(activation).__name__
     )  # fmt: skip
     function = _in_double(function)
-    if not is_elementwise(function):
-        raise GradoctorError(
-            f"{said} does not work on each element alone, or gives another shape.",
-            "A gain is defined for elementwise activations; measure others with lsuv_().",
-        )
-    square = _square(function, backward, said)
+    _check(function, said)
+    rule = for_theory(function)
+    part = rule.slope if backward else rule.value
+    square = expectation(lambda z: part(z) ** 2)
     if square <= 0:
         what = "gradient" if backward else "output"
         raise GradoctorError(
@@ -70,14 +68,24 @@ def _in_double(function: Activation) -> Activation:
     return call
 
 
-def _square(function: Activation, backward: bool, said: str) -> float:
-    rule = for_theory(function)
+def _check(function: Activation, said: str) -> None:
     try:
-        return expectation(lambda z: (rule.slope(z) if backward else rule.value(z)) ** 2)
-    except ValueError as fault:
+        out = function(torch.linspace(-30.0, 30.0, 61, dtype=torch.float64))
+    except Exception as fault:
         raise GradoctorError(
-            f"{said} has no gain: {fault}.", "Give it a finite value everywhere near 0."
+            f"{said} cannot be called on a tensor of one dimension ({fault}).",
+            "A gain is defined for elementwise activations; measure others with lsuv_().",
         ) from None
+    if isinstance(out, torch.Tensor) and not bool(out.isfinite().all()):
+        raise GradoctorError(
+            f"{said} gives NaN or infinity between -30 and 30.",
+            "Give it a finite value on everything that a pre-activation may be.",
+        )
+    if not is_elementwise(function):
+        raise GradoctorError(
+            f"{said} does not work on each element alone, or gives another shape.",
+            "A gain is defined for elementwise activations; measure others with lsuv_().",
+        )
 
 
 def _named(name: str) -> Activation:
