@@ -267,7 +267,7 @@ ENTRIES = (
         torch="torch.nn.Hardswish",
         code="y = nn.Hardswish()(torch.randn(4, 8))",
         reference="Howard et al.: Searching for MobileNetV3. ICCV 2019.",
-        aliases=("hard_swish", "hardsilu"),
+        aliases=("hardsilu",),
         value=hardswish,
         slope=hardswish_slope,
         low=0.0,

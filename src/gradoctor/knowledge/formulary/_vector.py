@@ -161,7 +161,7 @@ def _draw_maxout() -> tuple[Picture, ...]:
 def _draw_glu() -> tuple[Picture, ...]:
     b = sweep(-6, 6)
     curves = [
-        Curve(Words.same(f"a = {a:g}"), b, tuple(glu((a, v))[0] for v in b)) for a in (-1, 1, 2)
+        Curve(Words.same(f"a = {a:g}"), b, tuple(glu((a, v))[0] for v in b)) for a in (-1, 0.5, 2)
     ]
     kept = Curve(Words("∂f/∂a = σ(b)", "∂f/∂a = σ(b)"), b, tuple(map(sigmoid, b)))
     return (

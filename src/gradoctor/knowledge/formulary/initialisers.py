@@ -169,7 +169,7 @@ def _draw_lsuv() -> tuple[Picture, ...]:
 def _draw_fixup() -> tuple[Picture, ...]:
     branches = LAYERS
     stream = (
-        (Words("He in every branch", "各支路均用 He"), tuple(2 ** (b / 2) for b in branches)),
+        (Words("He in every branch (begun by ReLU)", "各支路（以 ReLU 开头）均用 He"), tuple(2 ** (b / 2) for b in branches)),
         (Words("branches divided by √L", "支路除以 √L"), tuple((1 + 1 / b) ** (b / 2) for b in branches)),
         (Words("Fixup (branches end in 0)", "Fixup（支路末层为 0）"), (1.0,) * len(branches)),
     )  # fmt: skip

@@ -293,7 +293,7 @@ def _draw_nll() -> tuple[Picture, ...]:
 
 
 def _draw_bce() -> tuple[Picture, ...]:
-    ps = sweep(0.02, 0.98, 193)
+    ps = sweep(0.05, 0.95, 181)
     curves: dict[Words, Of] = {
         Words("loss, target 1", "损失，目标 1"): lambda p: bce([p], [1.0]),
         Words("loss, target 0", "损失，目标 0"): lambda p: bce([p], [0.0]),
