@@ -24,7 +24,6 @@ TOPICS = {
 }
 STYLES = {"true": "healthy", "partly": "suspect", "false": "sick", "depends": "note"}
 _NONE = "—"
-_FIGURES = 12  # more are for a machine: --json
 
 
 # ---- what is said --------------------------------------------------------------------------------
@@ -166,7 +165,6 @@ def render_claim(
     rows += [
         (_("Changed"), [(said["changed"], "suspect")]),
         (_("Measured"), marked(said["measured"])),
-        ("", [(_figures(said["figures"], _), "dim")]),
         (_("Why"), marked(said["why"])),
         (_("Run"), [(said["run"], "dim")]),
     ]
@@ -177,14 +175,6 @@ def render_claim(
     for picture in said["pictures"]:
         lines += [[], *draw(picture, width, lang, plain=plain)]
     return paint(lines, color=color)
-
-
-def _figures(figures: list[tuple[str, str]], _: Translator) -> str:
-    """The first figures by name, each with its spread."""
-    shown = [f"{name} {value}" for name, value in figures[:_FIGURES]]
-    if len(figures) > _FIGURES:
-        shown.append(_("and {n} more", n=len(figures) - _FIGURES))
-    return _("; ").join(shown)
 
 
 def _verdict(said: Data, lang: str) -> list[Span]:
