@@ -77,7 +77,8 @@ def _tried(model: nn.Module, args: Any, kwargs: Any, loss: Loss | None,
     """The cures, the one that can be tried on a copy of the model measured too."""
     try:
         twin = copy.deepcopy(model)
-        initialise(twin, *args, **kwargs)
+        with untouched(twin):  # its draws are nobody else's
+            initialise(twin, *args, **kwargs)
     except Exception:  # not every model can be copied, or has weights of its own
         return found.cures
     after = foresee(_backward(twin, args, kwargs, loss).nodes, found.model, found.inputs)

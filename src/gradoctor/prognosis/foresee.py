@@ -25,7 +25,8 @@ FEWEST = 3
 
 def foresee(nodes: Sequence[Node], model: str, inputs: str) -> Forecast:
     """The forecast of a network whose forward and backward were traced."""
-    prediction = predict(nodes)
+    finite = all(math.isfinite(n.measured.square) for n in nodes)
+    prediction = predict(nodes) if finite else None
     path = [n for n in nodes if n.layer][:-1]
     layers = tuple(_layer(nodes, n, prediction) for n in path)
     normed = sorted({n.rule.over for n in nodes if isinstance(n.rule, Normalised)})
@@ -33,12 +34,12 @@ def foresee(nodes: Sequence[Node], model: str, inputs: str) -> Forecast:
     found = Forecast(model, inputs, layers, unknown=tuple(unknown), normed=tuple(normed))
     if len(layers) < FEWEST:
         return replace(found, faults=judged(found))
-    cures = _cures(nodes, found) if OPEN <= abs(found.span) < math.inf else ()
+    cures = _cures(nodes, found) if finite and abs(found.span) >= OPEN else ()
     found = replace(found, cures=cures)
     return replace(found, faults=judged(found))
 
 
-def _layer(nodes: Sequence[Node], node: Node, prediction: Prediction) -> Layer:
+def _layer(nodes: Sequence[Node], node: Node, prediction: Prediction | None) -> Layer:
     rule = node.rule
     assert isinstance(rule, Weights)
     constant = "" if rule.variance else "zero" if not rule.mean else "constant"
@@ -50,7 +51,9 @@ def _layer(nodes: Sequence[Node], node: Node, prediction: Prediction) -> Layer:
         file=node.file,
         line=node.line,
         measured=math.nan if gradient is None else _bits(gradient, node.size),
-        predicted=math.nan if gradient is None else _bits(prediction.gradients[node.id], node.size),
+        predicted=math.nan
+        if gradient is None or prediction is None
+        else _bits(prediction.gradients[node.id], node.size),
         signal=_bits(node.measured, 1),
         similarity=node.measured.similarity,
         constant=constant,

@@ -36,10 +36,12 @@ def judged(found: Forecast) -> tuple[Fault, ...]:
 
 
 def _not_finite(found: Forecast) -> Iterator[Fault]:
-    for i, layer in enumerate(found.layers):
-        if not math.isfinite(layer.signal) or layer.measured == math.inf:
-            yield Fault("GD701", "sick", i, {"layer": layer.name})
-            return
+    """The first output that is not finite; else the gradient nearest to the loss."""
+    order = list(enumerate(found.layers))
+    bad = [i for i, layer in order if not math.isfinite(layer.signal)]
+    bad += [i for i, layer in reversed(order) if layer.measured == math.inf]
+    for i in bad[:1]:
+        yield Fault("GD701", "sick", i, {"layer": found.layers[i].name})
 
 
 def _constant(found: Forecast) -> Iterator[Fault]:
