@@ -80,7 +80,8 @@ def ran(fakes: Path) -> list[str]:
 def test_a_claim_is_tested_once_and_then_shown(tmp_path, fakes):
     first = gradoctor("lab", "901", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
-    for said in ("The quick experiment", "true  as expected", "It is 0.25.", "Because.", "3 seeds", "Slopes", "████"):  # fmt: skip
+    for said in ("The quick experiment", "true  as expected", "It is 0.25.", "Because.", "3 seeds",
+                 "Slopes", "████"):  # fmt: skip
         assert said in first.stdout
     assert first.stderr.splitlines() == ["[1/1] 901 true"]
     second = gradoctor("lab", "901", cwd=tmp_path)

@@ -28,6 +28,10 @@ const show = (value) => {
     li.hidden = document.querySelector(li.firstChild.hash).hidden;
 };
 for (const b of buttons) b.addEventListener("click", () => show(b.value));
+addEventListener("hashchange", () => {
+  const target = document.getElementById(location.hash.slice(1));
+  if (target?.hidden) show("all"), target.scrollIntoView();
+});
 """
 _WORDS = 60  # characters of a claim in the contents
 

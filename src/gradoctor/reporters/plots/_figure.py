@@ -30,6 +30,7 @@ _PLOT_HEIGHT = 3.4
 _ROW_HEIGHT = 0.3  # of bars and tables
 _LINE = 0.17  # of text
 _LABEL, _TITLE, _LEGEND = 26, 78, 84  # cells in a line
+_FEW_POWERS = 50  # from end to end of a log axis
 _FEW = 15  # values that are each marked on a line
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _FARTHEST = 1e200  # matplotlib adds room, and has to stay finite
@@ -110,11 +111,20 @@ def _logarithmic(
     if any(0 < v < _FARTHEST for v in values):
         scale("log")
         axis.set_major_formatter(lambda value, _: _power(value))
+        axis.set_minor_formatter(lambda value, _: _between(value, *axis.get_view_interval()))
 
 
 def _power(value: float) -> str:
     exponent = round(math.log10(value)) if value > 0 else 0
     return "10" + str(exponent).translate(_RAISED) if exponent else f"{value:g}"
+
+
+def _between(value: float, low: float, high: float) -> str:
+    """2 and 5 times a power of ten, where the powers are too few to read the axis by."""
+    if not 0 < low < high <= low * _FEW_POWERS:
+        return ""
+    leading = round(value / 10.0 ** math.floor(math.log10(value)))
+    return f"{value:g}" if leading in (2, 5) else ""
 
 
 # ---- curves --------------------------------------------------------------------------------------
@@ -138,7 +148,7 @@ def _curve(axes: Axes, curve: Curve, number: int, lang: str) -> None:
     label = _text(curve.label.told(lang), _LEGEND) or "_"
     marker = MARKERS[number % len(MARKERS)]
     if curve.points:
-        axes.plot(x, y, linestyle="none", marker=marker, color=colour, label=label, alpha=0.8)
+        axes.plot(x, y, linestyle="none", marker=marker, color=colour, label=label, zorder=3)
         return
     dash = DASHES[(number + number // len(COLOURS)) % len(DASHES)]
     axes.plot(x, y, dash, color=colour, label=label, marker=marker if len(x) <= _FEW else "")
