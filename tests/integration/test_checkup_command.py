@@ -161,6 +161,8 @@ def test_run_with_a_checkup_trains_bit_by_bit_as_without(tmp_path):
     assert watched.stdout == plain.stdout
     assert "Sequential on real [32, 16]" in watched.stderr
     assert "GD303" in watched.stderr
+    again = run("show", "--checkup", cwd=tmp_path)
+    assert again.stdout in watched.stderr
 
 
 def test_a_script_without_a_module_is_told_so(tmp_path):
@@ -168,3 +170,6 @@ def test_a_script_without_a_module_is_told_so(tmp_path):
     done = run("run", "--checkup", "train.py", cwd=tmp_path)
     assert done.returncode == 0
     assert "no forecast" in done.stderr
+    again = run("show", "--checkup", cwd=tmp_path)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "gradoctor run --checkup" in again.stderr

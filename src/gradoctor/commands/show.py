@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from gradoctor.commands._config import Configured
+from gradoctor.commands._forecast import foretold
 from gradoctor.commands._judge import judge, language, render
+from gradoctor.commands._screen import Screen, say
 from gradoctor.commands.run import FOLDER
 from gradoctor.errors import RunFileError, UnknownRuleError
 
@@ -23,10 +25,11 @@ Examples:
 )
 @click.argument("run_file", type=click.Path(path_type=Path), required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON report.")
+@click.option("--checkup", is_flag=True, help="Show what run --checkup foretold, instead.")
 @click.option("--lang", help="Language of the report: en or zh.")
 @click.option("--select", multiple=True, help="Only these rules (codes, prefixes, names).")
 @click.option("--ignore", multiple=True, help="Not these rules.")
-def show(run_file: Path | None, as_json: bool, **view: Any) -> int:
+def show(run_file: Path | None, as_json: bool, checkup: bool, **view: Any) -> int:
     """Judge a recorded run again."""
     from gradoctor.store import latest_run
 
@@ -35,6 +38,9 @@ def show(run_file: Path | None, as_json: bool, **view: Any) -> int:
         raise RunFileError(
             "No run was recorded in this folder.", "Record one: gradoctor run SCRIPT."
         )
+    if checkup:
+        say(foretold(path, language(view), Screen.of_stdout()))
+        return 0
     click.echo(
         render(judge(path, view), "json" if as_json else "terminal", language(view)), nl=False
     )
