@@ -14,6 +14,7 @@ from gradoctor.commands._screen import Screen, say, written
 from gradoctor.errors import GradoctorError
 from gradoctor.knowledge import formulary as knowledge
 from gradoctor.knowledge.formulary import KINDS, Entry
+from gradoctor.knowledge.language import Translator
 
 _SINGULAR = {"losses": "loss"}
 
@@ -91,5 +92,7 @@ def write_page(entries: Sequence[Entry], file: Path, lang: str) -> None:
     from gradoctor.reporters.formulary import render_page
 
     once = list({entry.name: entry for entry in entries}.values())
+    _ = Translator(lang)
+    click.echo(_.plural("drawing {n} entry", "drawing {n} entries", len(once)), err=True)
     write(file, render_page(once, lang), "Choose another file.")
     written(file, lang)
