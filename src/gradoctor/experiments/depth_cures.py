@@ -184,12 +184,21 @@ def batch_norm() -> Outcome:
         f"训练 300 步后的损失分别为 {ends[plain]} 和 {ends[normed]}。ReLU：无批归一化时为 {relu}，"
         f"加入后为 {burst}，反而使梯度增长（理论值 +{WIDE_BN_RELU:.3f}）。",
     )
-    said = {"plain": Words("without", "无"), "bn": Words("with batch norm", "有批归一化")}
+    figures = {f"bits.{n}.{k}": s for (n, k), s in found.items()}
+    figures |= {f"loss.{n}.{k}": s for (n, k), s in ends.items()}
+    revived = found[plain].high < FADES < found[normed].low
+    verdict = halves(revived, ends[normed].high < ends[plain].low)
+    return Outcome(verdict, measured, figures, _normed(found, runs), SEEDS)
+
+
+def _normed(
+    found: dict[tuple[str, str], Spread], runs: dict[tuple[str, str], list[tuple[float, ...]]]
+) -> tuple[Bars, Plot]:
+    said = {"plain": Words("plain", "无批归一化"), "bn": Words("batch norm", "有批归一化")}
+    labels = {(n, k): Words(f"{n}, {said[k].en}", f"{n}，{said[k].zh}") for n, k in found}
     bars = Bars(
-        Words(
-            "What batch norm does to the gradient in 20 layers", "批归一化对 20 层网络梯度的影响"
-        ),
-        tuple(Words(f"{n}, {said[k].en}", f"{n}，{said[k].zh}") for n, k in found),
+        Words("What batch norm does to the gradient in 20 layers", "批归一化对 20 层梯度的影响"),
+        tuple(labels.values()),
         tuple(s.middle for s in found.values()),
         BITS,
         tuple(s.low for s in found.values()),
@@ -200,13 +209,6 @@ def batch_norm() -> Outcome:
         Words("Twenty layers on the digits", "20 层网络在手写数字上的训练"),
         STEP,
         LOSS,
-        tuple(
-            band(Words(f"{n}, {said[k].en}", f"{n}，{said[k].zh}"), steps, [r[::5] for r in losses])
-            for (n, k), losses in runs.items()
-        ),
+        tuple(band(labels[key], steps, [r[::5] for r in losses]) for key, losses in runs.items()),
     )
-    figures = {f"bits.{n}.{k}": s for (n, k), s in found.items()}
-    figures |= {f"loss.{n}.{k}": s for (n, k), s in ends.items()}
-    revived = found[plain].high < FADES < found[normed].low
-    verdict = halves(revived, ends[normed].high < ends[plain].low)
-    return Outcome(verdict, measured, figures, (bars, curves), SEEDS)
+    return bars, curves

@@ -16,10 +16,12 @@ CLAIMS: tuple[Claim, ...] = (
         "partly",
         Words(
             "It is the variance that counts, not the Gaussian: uniform weights and random signs of the same "
-            "variance do as well. N(0, 1) explodes by bits a layer at usual widths; N(0, 0.01²) vanishes "
-            "just as surely, to exactly 0 in float32 at 20 layers. Scale by the fan-in (He, Xavier).",
+            "variance do as well. N(0, 1) explodes by a bit or more a layer at usual widths; N(0, 0.01²) "
+            "vanishes as surely, below 1e-20 at 20 layers of 64 units, and with still smaller "
+            "weights it is exactly 0 in float32. Scale by the fan-in (He, Xavier).",
             "起作用的是方差，而不是高斯分布：方差相同的均匀分布或随机符号效果一样。在常见宽度下，N(0, 1) 使梯度每层放大"
-            "数倍；N(0, 0.01²) 则必然使梯度消失，20 层时在 float32 中恰为 0。应按扇入缩放（He、Xavier）。",
+            "一倍以上；N(0, 0.01²) 同样必然使梯度消失，宽度 64、20 层时低于 1e-20，权重再小则在 float32 中恰为 0。"
+            "应按扇入缩放（He、Xavier）。",
         ),
     ),
     Claim(
