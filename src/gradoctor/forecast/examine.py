@@ -16,6 +16,7 @@ from gradoctor.forecast.inputs import SEED, described, moved
 from gradoctor.nn.initialisation import initialise
 from gradoctor.prognosis import Cure, Forecast, foresee
 from gradoctor.tracing import Tracer, trace, untouched
+from gradoctor.tracing.tensors import tensors
 
 Loss = Callable[[Any], torch.Tensor]
 
@@ -59,7 +60,7 @@ def _backward(
     with untouched(model):
         torch.manual_seed(SEED)  # of the fork: the same noise every time
         tracer, out = trace(model, args, kwargs)
-        outputs = [t for t in _tensors(out) if t.requires_grad and t.is_floating_point()]
+        outputs = [t for t in tensors(out) if t.requires_grad and t.is_floating_point()]
         if not outputs:
             raise GradoctorError(
                 f"The output of {type(model).__name__} has no gradient.",
@@ -101,16 +102,3 @@ def _placed(found: Forecast, model: nn.Module, places: Places) -> Forecast:
     return replace(
         found, layers=tuple(replace(layer, file=file, line=line) for layer, file, line in layers)
     )
-
-
-def _tensors(value: Any, depth: int = 3) -> list[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        return [value]
-    parts: Any = ()
-    if depth and isinstance(value, dict):
-        parts = value.values()
-    elif depth and isinstance(value, tuple | list):
-        parts = value
-    elif depth and hasattr(value, "__dataclass_fields__"):
-        parts = vars(value).values()
-    return [t for part in parts for t in _tensors(part, depth - 1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from gradoctor.tracing import rules
 from gradoctor.tracing.functions import Function, for_theory, is_elementwise, replayed
 from gradoctor.tracing.local import jacobian
 from gradoctor.tracing.moments import levels, measure, sample_size
+from gradoctor.tracing.tensors import tensors
 
 Where = Callable[[], tuple[str, str, str | None, int | None]]
 MOST = 5000
@@ -43,10 +44,10 @@ class Tracer:
         """A call has returned."""
         if len(self.nodes) >= MOST:
             return
-        results = [t for t in _tensors(out) if t.requires_grad and t.is_floating_point()]
+        results = [t for t in tensors(out) if t.requires_grad and t.is_floating_point()]
         if not results or all(t.dim() == 0 for t in results):
             return
-        every = {id(t): t for t in _tensors((args, kwargs)) if t.is_floating_point()}
+        every = {id(t): t for t in tensors((args, kwargs)) if t.is_floating_point()}
         given = list(every.values())  # each once, however often it is passed
         inputs = [t for t in given if t in self._known]
         with torch.no_grad():
@@ -175,14 +176,3 @@ class Tracer:
 
 def _same(z: torch.Tensor) -> torch.Tensor:
     return z
-
-
-def _tensors(value: Any, depth: int = 3) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif depth and isinstance(value, tuple | list):
-        for part in value:
-            yield from _tensors(part, depth - 1)
-    elif depth and isinstance(value, dict):
-        for part in value.values():
-            yield from _tensors(part, depth - 1)
