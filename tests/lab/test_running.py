@@ -35,6 +35,14 @@ def test_results_are_kept_and_not_run_again(tmp_path):
     assert [e.kind for e in other] == ["started", "finished"]
 
 
+def test_a_folder_to_read_only_shows_what_it_has(tmp_path, monkeypatch):
+    book = Book(tmp_path / "book")
+    command = programs(tmp_path, n1=WELL)
+    carried_out([1], book, command)
+    monkeypatch.setattr(Book, "prepare", lambda self: pytest.fail("it writes"))
+    assert [e.kind for e in carried_out([1], book, command)] == ["kept"]
+
+
 def test_a_failure_says_why_and_stops_no_other(tmp_path):
     book = Book(tmp_path / "book")
     crash = "print('a', file=sys.stderr)\nraise ValueError('no such thing')"

@@ -162,7 +162,8 @@ def test_one_value_has_an_axis_around_it():
 def test_a_canvas_has_the_size_asked_for():
     canvas = Canvas(7, 3, braille=True)
     canvas.line((0.0, 0.0), (1.0, 1.0), "curve0")
-    rows = ["".join(character for character, _ in line) for line in canvas.lines()]
+    rows = ["".join(text for text, _ in line) for line in canvas.lines()]
+    assert max(map(len, canvas.lines())) == 3  # what stands before, the line, what stands after
     assert [len(row) for row in rows] == [7, 7, 7]
     assert rows[0][-1] != " "
     assert rows[2][0] != " "

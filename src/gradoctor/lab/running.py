@@ -77,7 +77,6 @@ def run(
     """
     waiting = list(dict.fromkeys(numbers))
     children: list[_Child] = []
-    book.prepare()
     with tempfile.TemporaryDirectory(prefix="gradoctor-lab-") as folder:
         try:
             while waiting or children:
@@ -88,6 +87,7 @@ def run(
                     if kept is not None:
                         yield Event("kept", number, kept)
                         continue
+                    book.prepare()
                     children.append(_start(number, Path(folder), command, mark))
                     yield Event("started", number)
                 for child in [c for c in children if _ended(c, limit)]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from gradoctor.reporters._layout import Line
 
 Point = tuple[float, float]
@@ -57,11 +59,13 @@ class Canvas:
 
     def lines(self) -> list[Line]:
         """Row by row from the top; each is as wide as the canvas."""
-        return [
-            [(self._character((column, row)), self._styles.get((column, row), ""))
-             for column in range(self.columns)]
-            for row in range(self.rows)
-        ]  # fmt: skip
+        return [self._line(row) for row in range(self.rows)]
+
+    def _line(self, row: int) -> Line:
+        """A row, neighbours of one style in one span."""
+        cells = ((column, row) for column in range(self.columns))
+        runs = groupby(cells, lambda cell: self._styles.get(cell, ""))
+        return [("".join(map(self._character, run)), style) for style, run in runs]
 
     def _dot_of(self, at: Point) -> tuple[int, int]:
         wide, high = self.columns * self._across - 1, self.rows * self._down - 1
