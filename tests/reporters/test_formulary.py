@@ -124,7 +124,7 @@ def test_without_matplotlib_the_page_draws_characters_and_says_why(monkeypatch):
     reader = stands_alone(render_page(ENTRIES))
     assert "svg" not in reader.tags
     assert "pip install 'gradoctor[pictures]'" in reader.text
-    assert "┤" in reader.text
+    assert "+----" in reader.text
 
 
 def test_a_page_needs_no_note_when_all_is_drawn():

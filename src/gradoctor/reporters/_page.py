@@ -64,7 +64,8 @@ def figures(pictures: Iterable[Picture], lang: str, name: str) -> str:
 def _drawn(picture: Picture, lang: str, name: str) -> str:
     if image.available():
         return f"<div>{image.inline_svg(picture, lang, name=name)}</div>"
-    lines = paint(terminal.draw(picture, _TEXT_WIDTH, lang)[1:], color=False)
+    # in ASCII: a browser takes braille from another font, of another width
+    lines = paint(terminal.draw(picture, _TEXT_WIDTH, lang, plain=True)[1:], color=False)
     return f"<pre>{text_lines(lines)}</pre>"
 
 
