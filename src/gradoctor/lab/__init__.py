@@ -38,6 +38,21 @@ EXPERIMENTS: dict[int, str] = {
     51: "losses_backward:step_of_the_wrong_matrix",
     66: "losses_backward:who_passes_it_back",
     # activations
+    11: "activations_zeros:cost",
+    31: "activations_slopes:near_zero_or_one",
+    44: "activations_slopes:below_zero",
+    47: "activations_formulas:tanh_as_a_shift",
+    48: "activations_slopes:written_slopes",
+    49: "activations_zeros:exactly_zero",
+    58: "activations_slopes:relu_at_zero",
+    59: "activations_slopes:leaky_at_zero",
+    60: "activations_formulas:leaky_as_a_maximum",
+    61: "activations_modules:random_slopes",
+    62: "activations_modules:prelu_parameters",
+    63: "activations_modules:prelu_learns",
+    64: "activations_formulas:softplus_formula",
+    65: "activations_formulas:maxout_as_printed",
+    70: "activations_modules:overwriting",
     # normalisation
     # optimisation
 }
