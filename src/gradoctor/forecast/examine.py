@@ -13,8 +13,9 @@ from torch import nn
 from gradoctor.capture.places import NOWHERE, Place, Places
 from gradoctor.errors import GradoctorError
 from gradoctor.forecast.inputs import SEED, described, moved
+from gradoctor.forecast.recurrent import Listening, remembering
 from gradoctor.nn.initialisation import initialise
-from gradoctor.prognosis import Cure, Forecast, foresee
+from gradoctor.prognosis import Cure, Forecast, Recurrence, foresee, judged
 from gradoctor.tracing import Tracer, trace, untouched
 from gradoctor.tracing.tensors import tensors
 
@@ -46,9 +47,14 @@ def examine(
     """
     kwargs = kwargs or {}
     args, kwargs = moved(model, args, kwargs)
-    tracer = _backward(model, args, kwargs, loss)
+    listening = Listening()
+    with listening.to(model):
+        tracer = _backward(model, args, kwargs, loss)
     said = f"{kind} {described(args, kwargs)}"
     found = foresee(tracer.nodes, type(model).__name__, said)
+    if heard := listening.recurrences():
+        found = replace(found, recurrences=_remembered(model, args, kwargs, loss, heard))
+        found = replace(found, faults=judged(found))
     if any(cure.name == "initialise" for cure in found.cures):
         found = replace(found, cures=_tried(model, args, kwargs, loss, found))
     return _placed(found, model, places) if places is not None else found
@@ -86,6 +92,24 @@ def _tried(model: nn.Module, args: Any, kwargs: Any, loss: Loss | None,
     return tuple(
         replace(cure, measured=after.measured) if cure.name == "initialise" else cure
         for cure in found.cures
+    )
+
+
+def _remembered(model: nn.Module, args: Any, kwargs: Any, loss: Loss | None,
+                heard: tuple[Recurrence, ...]) -> tuple[Recurrence, ...]:  # fmt: skip
+    """With the slope of a twin that was drawn to remember."""
+    again = Listening()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            twin = remembering(model)
+        with again.to(twin):
+            _backward(twin, args, kwargs, loss)
+    except Exception:  # not every model can be copied
+        return heard
+    slopes = {after.name: after.slope for after in again.recurrences()}
+    return tuple(
+        replace(layer, mended=slopes.get(layer.name)) if layer.kind != "GRU" else layer
+        for layer in heard
     )
 
 

@@ -44,7 +44,8 @@ class Fault:
     Attributes:
         code: the rule's; its page tells more.
         level: ``note``, ``suspect`` or ``sick``.
-        layer: position of the layer that it is about, or of the first of them.
+        layer: position of the layer that it is about, or of the first of them; -1 for a recurrent
+            layer, which ``values`` names.
         values: what the sentence about it names.
     """
 
@@ -69,6 +70,29 @@ class Cure:
 
 
 @dataclass(frozen=True, slots=True)
+class Recurrence:
+    """How the gradient changes on its way back in time through a recurrent layer, measured.
+
+    Attributes:
+        kind: ``RNN``, ``LSTM`` or ``GRU``.
+        steps: time steps of the input.
+        slope: bits a step towards the past; negative: it vanishes.
+        mended: the slope after the change that ``REMEMBER`` is; None where none was tried.
+    """
+
+    name: str
+    kind: str
+    steps: int
+    slope: float
+    mended: float | None = None
+
+    @property
+    def horizon(self) -> float:
+        """Steps back after which a thousandth of the gradient is left; infinite if never."""
+        return -10 / self.slope if self.slope < 0 else math.inf
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """A network before its first step.
 
@@ -77,6 +101,7 @@ class Forecast:
         layers: those that the slope goes by: the last one, the head, is left out.
         unknown: operations that theory has no rule for; their Jacobian was measured.
         normed: the normalisations there are: ``batch``, ``features``, ``rms``.
+        recurrences: recurrent layers, where the forward could be listened to.
     """
 
     model: str
@@ -86,6 +111,7 @@ class Forecast:
     cures: tuple[Cure, ...] = ()
     unknown: tuple[str, ...] = ()
     normed: tuple[str, ...] = ()
+    recurrences: tuple[Recurrence, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -127,6 +153,7 @@ class Forecast:
             "findings": [asdict(fault) for fault in self.faults],
             "cures": [_finite(asdict(cure)) for cure in self.cures],
             "unknown": list(self.unknown), "normed": list(self.normed),
+            "recurrences": [asdict(recurrence) for recurrence in self.recurrences],
         }  # fmt: skip
 
     @classmethod
@@ -140,6 +167,7 @@ class Forecast:
             tuple(Cure(**cure) for cure in data["cures"]),
             tuple(data["unknown"]),
             tuple(data["normed"]),
+            tuple(Recurrence(**recurrence) for recurrence in data["recurrences"]),
         )
 
 

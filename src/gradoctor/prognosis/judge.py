@@ -30,7 +30,7 @@ def judged(found: Forecast) -> tuple[Fault, ...]:
     """What is wrong, the gravest first."""
     faults = [*_not_finite(found), *_constant(found), *_no_gradient(found)]
     if not any(fault.level == "sick" for fault in faults):
-        faults += _slope(found)
+        faults += [*_slope(found), *_time(found)]
     order = {"sick": 0, "suspect": 1, "note": 2}
     return tuple(sorted(faults, key=lambda fault: order[fault.level]))
 
@@ -85,6 +85,19 @@ def _slope(found: Forecast) -> Iterator[Fault]:
         level = "sick" if expected and "batch" not in found.normed else "suspect"
         code = "GD304" if _init_mends(found) else "GD102"
     yield Fault(code, level, 0, values)
+
+
+def _time(found: Forecast) -> Iterator[Fault]:
+    """Recurrent layers: what grows in time will spike; what fades is a matter of the task.
+
+    An LSTM with PyTorch's biases forgets half a step, and trains well on what needs no more: that
+    is told as its horizon, and is no finding.
+    """
+    for layer in found.recurrences:
+        span = layer.slope * (layer.steps - 1)
+        if span >= OPEN:
+            yield Fault("GD102", "suspect", -1, {"recurrent": layer.name, "bits": layer.slope,
+                                                 "steps": layer.steps})  # fmt: skip
 
 
 def _init_mends(found: Forecast) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from gradoctor.knowledge.language import N_, Translator, Words
 from gradoctor.knowledge.pages import page
 from gradoctor.knowledge.plots import Curve, Plot
-from gradoctor.prognosis import Cure, Fault, Forecast, Layer
+from gradoctor.prognosis import Cure, Fault, Forecast, Layer, Recurrence
 from gradoctor.reporters._code import code_lines
 from gradoctor.reporters._layout import NARROWEST, Line, cells, cut, marked, pad, paint, wrap
 from gradoctor.reporters.plots.terminal import draw
@@ -31,6 +31,16 @@ SENTENCES: dict[str, str] = {
     "GD903": N_("{count} layers ran and no gradient came back to them, {layer} first."),
 }
 SENTENCES["GD303"], SENTENCES["GD304"] = SENTENCES["GD101"], SENTENCES["GD102"]
+
+IN_TIME = N_(
+    "The gradient grows by {bits:.2f} bits a step on its way into the past, over {steps} steps: "
+    "clip it, and draw the recurrent weights orthogonal."
+)
+REMEMBER = {
+    "LSTM": N_("with the bias of the forget gates at 3"),
+    "RNN": N_("with orthogonal recurrent weights"),
+}
+"""What was done to the twin whose slope is told beside."""
 
 CURES: dict[str, tuple[str, str]] = {
     "initialise": (
@@ -87,6 +97,7 @@ def digest(found: Forecast, lang: str = "en") -> dict[str, Any]:
             verdict=verdicts[found.verdict],
         ),
         "slope": _slope(found, _),
+        "times": [_time(layer, _) for layer in found.recurrences],
         "findings": [_finding(fault, found, lang) for fault in found.faults],
         "cures": [_cure(cure, _) for cure in found.cures],
         "unknown": _("no rule of theory, measured instead: {names}",
@@ -101,6 +112,8 @@ def render(found: Forecast, lang: str = "en", width: int = 80, color: bool = Fal
     report, _ = digest(found, lang), Translator(lang)
     lines: list[Line] = [[("gradoctor: ", "strong"), (report["headline"], report["verdict"])]]
     lines += wrap([(report["slope"], "")], width, ("  ", ""), 2)
+    for said in report["times"]:
+        lines += wrap([(said, "")], width, ("  ", ""), 4)
     for entry in report["findings"]:
         lines += [[], *_entry(entry, width)]
     if len(found.layers) > 1:
@@ -129,14 +142,30 @@ def _slope(found: Forecast, _: Translator) -> str:
     return said + _(".")
 
 
+def _time(layer: Recurrence, _: Translator) -> str:
+    """How far back a recurrent layer sees, and the change that makes it see farther."""
+    said = _(
+        "{name} ({kind}): gradient {slope:+.2f} bits a step into the past, measured over {steps} "
+        "steps",
+        name=layer.name, kind=layer.kind, slope=layer.slope, steps=layer.steps,
+    )  # fmt: skip
+    if layer.horizon < layer.steps:
+        said += _("; beyond {n:.0f} steps less than a thousandth is left", n=layer.horizon)
+    if layer.mended is not None and abs(layer.mended) < abs(layer.slope):
+        cure = _(REMEMBER[layer.kind])
+        said += _("; {cure}: {slope:+.2f}", cure=cure, slope=layer.mended)
+    return said + _(".")
+
+
 def _finding(fault: Fault, found: Forecast, lang: str) -> dict[str, Any]:
     _ = Translator(lang)
-    layer = found.layers[fault.layer]
+    place = _place(found.layers[fault.layer]) if fault.layer >= 0 else fault.values["recurrent"]
+    sentence = SENTENCES[fault.code] if fault.layer >= 0 else IN_TIME
     known = page(fault.code, lang)
     return {
         "code": fault.code, "name": known.name, "title": known.title, "level": fault.level,
         "level_words": {"note": _("note"), "suspect": _("suspect"), "sick": _("sick")}[fault.level],
-        "place": _place(layer), "summary": _(SENTENCES[fault.code], **_values(fault.values)),
+        "place": place, "summary": _(sentence, **_values(fault.values)),
     }  # fmt: skip
 
 
