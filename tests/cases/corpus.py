@@ -7,14 +7,12 @@ import os
 import subprocess
 import sys
 import tomllib
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 HERE = Path(__file__).parent
-SLICES = 10
 LIMIT_SECONDS = 180
 
 Kind = Literal["sick", "mended", "healthy"]
@@ -41,11 +39,6 @@ class Case:
     @property
     def label(self) -> str:
         return f"{self.name}-{self.kind}"
-
-    @property
-    def slice(self) -> int:
-        """Which of the rotating slices it is in; twins share one."""
-        return zlib.crc32(self.name.encode()) % SLICES
 
 
 def load_cases() -> list[Case]:
