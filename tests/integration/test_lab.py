@@ -217,6 +217,9 @@ def test_pages_and_data_are_written_of_what_is_kept(tmp_path):
 def test_what_no_claim_has_is_one_clear_line(tmp_path):
     refused(gradoctor("lab", "899", cwd=tmp_path), "No claim 899.", "Did you mean 901?")
     refused(gradoctor("lab", "quik", cwd=tmp_path), "'quik'", "Did you mean quick?")
+    for option in ("--html", "--json"):
+        gone = gradoctor("lab", "901", option, "nowhere/x", cwd=tmp_path)
+        refused(gone, "Cannot write nowhere/x", "Choose another file.")
     (tmp_path / ".gradoctor").write_text("")
     refused(gradoctor("lab", "901", cwd=tmp_path), "Cannot write", "Change to a folder")
 

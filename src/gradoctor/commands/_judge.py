@@ -164,3 +164,14 @@ def write(file: Path, text: str, cure: str = "The run is kept: `gradoctor show`.
         part.replace(file)
     except OSError as fault:
         raise GradoctorError(f"Cannot write {file} ({fault.strerror}).", cure) from None
+
+
+def check_folders(*files: Path | None) -> None:
+    """Say at once what could not be written when the work is done.
+
+    Raises:
+        GradoctorError: a file's folder is missing.
+    """
+    for file in files:
+        if file is not None and not file.parent.is_dir():
+            raise GradoctorError(f"Cannot write {file}: no such folder.", "Choose another file.")

@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from gradoctor.commands._config import Configured
-from gradoctor.commands._judge import language, write
+from gradoctor.commands._judge import check_folders, language, write
 from gradoctor.commands._screen import Screen, say, written
 from gradoctor.errors import GradoctorError
 from gradoctor.knowledge import formulary as knowledge
 from gradoctor.knowledge.formulary import KINDS, Entry
 from gradoctor.knowledge.language import Translator
 
+_MANY = 10  # entries that take so long to draw that a word is due
 _SINGULAR = {"losses": "loss"}
 
 
@@ -39,6 +40,7 @@ Examples:
 def formulary(names: tuple[str, ...], page: Path | None, picture: Path | None, **view: Any) -> int:
     """Look up NAME: an entry of the formulary, or a kind of entries."""
     lang = language(view)
+    check_folders(page, picture)
     groups = [found(name) for name in names] or [knowledge.entries()]
     if picture is not None:
         draw(groups, picture, lang)
@@ -93,6 +95,7 @@ def write_page(entries: Sequence[Entry], file: Path, lang: str) -> None:
 
     once = list({entry.name: entry for entry in entries}.values())
     _ = Translator(lang)
-    click.echo(_.plural("drawing {n} entry", "drawing {n} entries", len(once)), err=True)
+    if len(once) > _MANY:
+        click.echo(_.plural("drawing {n} entry", "drawing {n} entries", len(once)), err=True)
     write(file, render_page(once, lang), "Choose another file.")
     written(file, lang)

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from gradoctor.commands._config import Configured
-from gradoctor.commands._judge import language, write
+from gradoctor.commands._judge import check_folders, language, write
 from gradoctor.commands._progress import Progress
 from gradoctor.commands._screen import Screen, say, written
 from gradoctor.errors import GradoctorError
@@ -59,6 +59,7 @@ def lab(
     """
     lang = language(view)
     book = Book()
+    check_folders(page, data)
     numbers = list(CLAIMS) if every or not claims else find(claims)
     if not (claims or every):
         found: Found = ({n: k for n in numbers if (k := book.read(n))}, {})
