@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from slices import slice_of, todays_slice
 
 HERE = Path(__file__).parent
