@@ -30,7 +30,8 @@ class Spread:
     def __str__(self) -> str:
         if self.runs == 1 or self.low == self.high:
             return f"{self.middle:.3g}"
-        return f"{self.middle:.3g} ({self.low:.3g}–{self.high:.3g})"
+        dash = "…" if self.low < 0 else "–"  # a dash before a minus sign cannot be read
+        return f"{self.middle:.3g} ({self.low:.3g}{dash}{self.high:.3g})"
 
 
 @dataclass(frozen=True, slots=True)
