@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from gradoctor.knowledge.formulary._updates import Floats, State, averages
+from gradoctor.knowledge.formulary._updates import Floats, State, averages, shrunk
 
 Matrix = list[list[float]]
 Closure = Callable[[Floats], tuple[float, Floats]]
@@ -115,7 +115,7 @@ def muon(
     turned = orthogonalised(matrix, ns_steps, ns_coefficients, eps)
     rate = lr * math.sqrt(max(1.0, rows / columns))
     flat = [value for row in turned for value in row]
-    return [(1 - lr * weight_decay) * w - rate * o for w, o in zip(weights, flat, strict=True)]
+    return _add(shrunk(weights, lr, weight_decay), flat, -rate)
 
 
 def orthogonalised(

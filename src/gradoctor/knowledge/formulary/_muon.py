@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from gradoctor.knowledge.formulary._curvature import COEFFICIENTS, muon, start_muon
-from gradoctor.knowledge.formulary._updates import Floats, State, momentum, start_sgd
+from gradoctor.knowledge.formulary._updates import State, momentum, start_sgd
 from gradoctor.knowledge.language import Words
 from gradoctor.knowledge.plots import Curve, Picture, Plot
 
@@ -33,11 +34,11 @@ def muon_pictures() -> tuple[Picture, ...]:
         )
         for n in (1, 3, 5)
     )
-    still = {"lr": 0.05, "weight_decay": 0.0}
-    descents = (
-        ("muon, rate 0.05", "muon，学习率 0.05", lambda s: muon(*s, **still), start_muon(4, 2)),
-        ("momentum, rate 0.02", "动量法，学习率 0.02", lambda s: momentum(*s, lr=0.02),
-         start_sgd(4)),
+    descents: tuple[tuple[Words, Callable[..., list[float]], State], ...] = (
+        (Words("muon, rate 0.05", "muon，学习率 0.05"),
+         partial(muon, lr=0.05, weight_decay=0.0), start_muon(4, 2)),
+        (Words("momentum, rate 0.02", "动量法，学习率 0.02"),
+         partial(momentum, lr=0.02), start_sgd(4)),
     )  # fmt: skip
     return (
         Plot(
@@ -56,19 +57,17 @@ def muon_pictures() -> tuple[Picture, ...]:
             ),
             Words("step", "步数"),
             Words("loss", "损失"),
-            tuple(_descent(Words(en, zh), step, state) for en, zh, step, state in descents),
+            tuple(_descent(*descent) for descent in descents),
             log_y=True,
         ),
     )
 
 
-def _descent(
-    label: Words, step: Callable[[tuple[Floats, Floats, State]], list[float]], state: State
-) -> Curve:
+def _descent(label: Words, step: Callable[..., list[float]], state: State) -> Curve:
     weights, losses = [1.0, -0.6, 0.8, 0.4], []
     for _ in range(200):
         gradients = [s * w for s, w in zip(STIFFNESS, weights, strict=True)]
         losses.append(sum(g * w for g, w in zip(gradients, weights, strict=True)) / 2)
-        weights = step((weights, gradients, state))
+        weights = step(weights, gradients, state)
     known = tuple(loss or math.nan for loss in losses)
     return Curve(label, tuple(map(float, range(len(known)))), known)

@@ -199,8 +199,8 @@ def adamw(
     weight_decay: float = 1e-2,
 ) -> list[float]:
     """AdamW: the weights shrink on their own, then Adam steps."""
-    shrunk = [(1 - lr * weight_decay) * w for w in weights]
-    return adam(shrunk, gradients, state, lr=lr, betas=betas, eps=eps)
+    smaller = shrunk(weights, lr, weight_decay)
+    return adam(smaller, gradients, state, lr=lr, betas=betas, eps=eps)
 
 
 def adamax(
@@ -280,6 +280,11 @@ def rectified(steps: int, beta: float) -> float:
 def decayed(weights: Floats, gradients: Floats, weight_decay: float) -> list[float]:
     """The gradients with that of an L2 penalty, ``weight_decay/2·‖w‖²``."""
     return [g + weight_decay * w for g, w in zip(gradients, weights, strict=True)]
+
+
+def shrunk(weights: Floats, lr: float, weight_decay: float) -> list[float]:
+    """The weights after a decoupled decay of one step."""
+    return [(1 - lr * weight_decay) * w for w in weights]
 
 
 def _moments(

@@ -43,7 +43,7 @@ _SGD = Optimizer(
     torch="torch.optim.SGD",
     code=_SETUP + "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n" + _STEP,
     reference="H. Robbins, S. Monro. A Stochastic Approximation Method. Annals of Mathematical Statistics, 1951.",
-    aliases=("stochastic_gradient_descent", "minibatch", "mini_batch"),
+    aliases=("stochastic_gradient_descent", "mini_batch"),
     draw=noisy_path,
     start=_updates.start_sgd,
     step=_updates.sgd,
@@ -633,7 +633,7 @@ _LBFGS = Optimizer(
     "    return loss\n"
     "optimizer.step(closure)",
     reference="D. C. Liu, J. Nocedal. On the limited memory BFGS method for large scale optimization. Mathematical Programming, 1989.",
-    aliases=("l_bfgs", "quasi_newton"),
+    aliases=("quasi_newton",),
     draw=drawer(
         "lbfgs", _curvature.start_lbfgs, _curvature.lbfgs, noisy=True, closure=True, max_iter=1
     ),

@@ -318,7 +318,7 @@ ENTRIES: tuple[Schedule, ...] = (
         "optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)\n"
         "scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.5, total_steps=100)\n" + _LOOP,
         reference="L. N. Smith, N. Topin. Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates. arXiv:1708.07120, 2017.",
-        aliases=("1cycle", "onecycle"),
+        aliases=("1cycle",),
         draw=_draw_one_cycle,
         rate=_schedule.one_cycle,
         parameters={
