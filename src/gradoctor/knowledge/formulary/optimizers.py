@@ -465,8 +465,8 @@ _NADAM = Optimizer(
     title=Words("NAdam (Adam with Nesterov's momentum)", "NAdam（带 Nesterov 动量的 Adam）"),
     formula="m, s as in Adam;   μₜ = β₁·(1 − 0.96^(0.004·t)/2)\nw ← w − η·[ (1 − μₜ)·g/(1 − μ₁⋯μₜ) + μₜ₊₁·m/(1 − μ₁⋯μₜ₊₁) ] / (√(s/(1 − β₂ᵗ)) + ε)",
     gradient=Words(
-        "As Adam; the newest gradient counts more, so that it turns sooner. The weight of momentum rises from 0.45 towards β₁ = 0.9 over thousands of steps.",
-        "与 Adam 相同，但最新梯度的权重更大，转向更快。动量的权重在数千步内由 0.45 升至 β₁ = 0.9。",
+        "As Adam; the newest gradient counts more, so that it turns sooner. The weight of momentum rises from 0.45 towards β₁ = 0.9 over tens of thousands of steps.",
+        "与 Adam 相同，但最新梯度的权重更大，转向更快。动量的权重在数万步内由 0.45 升至 β₁ = 0.9。",
     ),
     cost=Words(
         "2 floats a weight, and one for each tensor", "每个权重 2 个浮点数，另外每个张量 1 个"
@@ -514,8 +514,8 @@ _RADAM = Optimizer(
     title=Words("RAdam (rectified Adam)", "RAdam（修正的 Adam）"),
     formula="m, s as in Adam;   ρ∞ = 2/(1 − β₂) − 1;   ρ = ρ∞ − 2·t·β₂ᵗ/(1 − β₂ᵗ)\nρ ≤ 5:  w ← w − η·m/(1 − β₁ᵗ)\nρ > 5:  w ← w − η·r·(m/(1 − β₁ᵗ))·√(1 − β₂ᵗ)/(√s + ε),   r² = (ρ−4)(ρ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρ)",
     gradient=Words(
-        "The first 5 steps are momentum's, in proportion to the gradient; from the 6th it is Adam with a factor r that rises from 0.02 to 1 over thousands of steps: a warm-up that is built in.",
-        "前 5 步是动量法，与梯度成正比；从第 6 步起是 Adam 乘以因子 r，r 在数千步内由 0.02 升至 1：相当于内置的预热。",
+        "The first 5 steps are momentum's, in proportion to the gradient; from the 6th it is Adam with a factor r that rises from 0.03 to 1 over thousands of steps: a warm-up that is built in.",
+        "前 5 步是动量法，与梯度成正比；从第 6 步起是 Adam 乘以因子 r，r 在数千步内由 0.03 升至 1：相当于内置的预热。",
     ),
     cost=Words("2 floats a weight, as Adam", "每个权重 2 个浮点数，与 Adam 相同"),
     use=Words("in place of Adam with a hand-made warm-up", "代替 Adam 加手工预热"),
