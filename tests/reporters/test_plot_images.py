@@ -87,6 +87,16 @@ def test_without_matplotlib_the_cure_is_named(monkeypatch):
         image.svg([p.RELU], name="x")
 
 
+def test_a_log_axis_is_marked_in_plain_text():
+    said = image.inline_svg(p.DEPTH, name="x")
+    assert "10⁻⁴" in said
+    assert "mathdefault" not in said
+    assert [_figure._power(v) for v in (0.0, 1.0, 10.0, 100.0)] == ["0", "1", "10", "10²"]
+    short = [_figure._between(v, 0.5, 8.0) for v in (0.5, 0.6, 2.0, 3.0)]
+    assert short == ["0.5", "", "2", ""]
+    assert _figure._between(2.0, 1.0, 1e6) == ""
+
+
 def test_a_readers_own_settings_stay_as_they_are():
     with matplotlib.rc_context({"font.size": 33.0}):
         image.svg([p.RELU], name="x")

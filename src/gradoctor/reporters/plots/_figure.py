@@ -116,7 +116,7 @@ def _logarithmic(
 
 def _power(value: float) -> str:
     exponent = round(math.log10(value)) if value > 0 else 0
-    return "10" + str(exponent).translate(_RAISED) if exponent else f"{value:g}"
+    return f"{value:g}" if exponent in (0, 1) else "10" + str(exponent).translate(_RAISED)
 
 
 def _between(value: float, low: float, high: float) -> str:
