@@ -55,6 +55,12 @@ EXPERIMENTS: dict[int, str] = {
     70: "activations_modules:overwriting",
     # normalisation
     # optimisation
+    26: "optimisation_signs:signs_of_the_full_gradient",
+    27: "optimisation_signs:signs_of_batches",
+    28: "optimisation_batches:larger_batches",
+    29: "optimisation_batches:too_large_batches",
+    67: "optimisation_rules:root_before_epsilon",
+    68: "optimisation_rules:initial_rate_times_function",
 }
 """The ledger: the number of a claim, and the function in ``gradoctor.experiments`` that tests it
 (``module:function``)."""
