@@ -1,0 +1,31 @@
+"""What the checkup before training says of healthy scripts: never that they are sick."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import corpus
+import pytest
+from corpus import Case
+
+from gradoctor.commands._forecast import of_run
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in corpus.load_cases() if c.kind == "healthy"], ids=lambda c: c.name
+)
+def test_no_healthy_script_is_called_sick(case: Case, tmp_path):
+    run = [sys.executable, "-m", "gradoctor", "run", "--quiet", "--checkup", "--db"]
+    done = subprocess.run(
+        [*run, str(tmp_path / "run.db"), case.script.name], cwd=case.script.parent, check=False,
+        capture_output=True, text=True, timeout=corpus.LIMIT_SECONDS,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert "Your training is not affected" not in done.stderr
+    found = of_run(tmp_path / "run.db")
+    if found is None:  # no module, or a compiled one
+        assert "no forecast" in done.stderr
+    else:
+        assert found.verdict != "sick", found.faults
