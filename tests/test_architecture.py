@@ -33,7 +33,7 @@ NO_TORCH_ROOMS_BELOW = {"store", "rules", "remedies", "diagnosis", "reporters", 
 # besides the standard library and lower rooms
 MAY_IMPORT = {
     "recording": {"numpy"}, "theory": {"numpy"}, "nn": {"torch", "numpy"},
-    "tracing": {"torch", "numpy"}, "forecast": {"torch"}, "prognosis": {"numpy"},
+    "tracing": {"torch", "numpy"}, "forecast": {"torch", "numpy"}, "prognosis": {"numpy"},
     "experiments": {"torch", "numpy", "sklearn"}, "statistics": {"torch", "numpy"},
     "capture": {"torch", "numpy"},
     "store": {"numpy"}, "rules": {"numpy"}, "diagnosis": {"numpy"},

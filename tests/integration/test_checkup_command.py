@@ -114,7 +114,7 @@ def test_a_picture(nets):
 def test_a_factory_may_give_inputs_and_a_loss(nets, target):
     done = run("checkup", target, cwd=nets)
     assert done.returncode == 0, done.stderr
-    assert "real [5, 4]" in done.stdout
+    assert "real data [5, 4]" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_run_with_a_checkup_trains_bit_by_bit_as_without(tmp_path):
                            text=True, check=True, env=env)  # fmt: skip
     watched = run("run", "--checkup", "train.py", cwd=tmp_path)
     assert watched.stdout == plain.stdout
-    assert "Sequential on real [32, 16]" in watched.stderr
+    assert "Sequential on real data [32, 16]" in watched.stderr
     assert "GD303" in watched.stderr
     again = run("show", "--checkup", cwd=tmp_path)
     assert again.stdout in watched.stderr

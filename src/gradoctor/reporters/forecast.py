@@ -93,7 +93,7 @@ def digest(found: Forecast, lang: str = "en") -> dict[str, Any]:
     return {
         "verdict": found.verdict,
         "headline": _(
-            "{model} on {inputs}: {verdict}", model=found.model, inputs=found.inputs,
+            "{model} on {inputs}: {verdict}", model=found.model, inputs=_inputs(found, _),
             verdict=verdicts[found.verdict],
         ),
         "slope": _slope(found, _),
@@ -127,6 +127,12 @@ def render(found: Forecast, lang: str = "en", width: int = 80, color: bool = Fal
     if report["unknown"]:
         lines += [[], *wrap([(report["unknown"], "dim")], width)]
     return paint(lines, color=color)
+
+
+def _inputs(found: Forecast, _: Translator) -> str:
+    kind, space, shapes = found.inputs.partition(" ")
+    words = {"noise": _("noise"), "real": _("real data")}
+    return words.get(kind, kind) + space + shapes
 
 
 def _slope(found: Forecast, _: Translator) -> str:
@@ -190,7 +196,7 @@ def _cure(cure: Cure, _: Translator) -> dict[str, str]:
     said = f"{round(cure.slope, 2) + 0.0:+.2f}"  # never -0.00
     if cure.measured is not None:
         figure = _("{slope} bits a layer by theory, {measured:+.2f} measured", slope=said,
-                   measured=cure.measured)  # fmt: skip
+                   measured=round(cure.measured, 2) + 0.0)  # fmt: skip
     else:
         figure = _("{slope} bits a layer by theory", slope=said)
     return {"name": cure.name, "text": f"{_(text)}: **{figure}**", "code": code}
