@@ -15,18 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from .nets import (
-    STEPS,
-    LowRank,
-    Odd,
-    Outcome,
-    Shared,
-    TiedLanguageModel,
-    data,
-    fit,
-    mlp,
-    recurrent,
-)
+from .nets import STEPS, LowRank, Odd, Outcome, Shared, TiedLanguageModel, data, fit, mlp, recurrent
 
 KINDS: dict[str, Callable[[], Outcome]] = {}
 
