@@ -13,6 +13,7 @@ from torch import nn
 
 from gradoctor.prognosis import Recurrence
 from gradoctor.rules.evidence.robust import theil_sen
+from gradoctor.tracing.moments import precise
 
 FEWEST = 4
 """Time steps without which there is no slope to speak of."""
@@ -58,7 +59,7 @@ class Listening:
 
     def _arrive(self, name: str, gradient: torch.Tensor, time: int) -> None:
         others = [d for d in range(3) if d != time]
-        self.norms[name] = gradient.detach().double().square().mean(others).sqrt().tolist()
+        self.norms[name] = precise(gradient).square().mean(others).sqrt().tolist()
 
     def recurrences(self) -> tuple[Recurrence, ...]:
         """What was heard."""

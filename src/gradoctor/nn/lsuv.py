@@ -10,6 +10,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from gradoctor.errors import GradoctorError
 from gradoctor.tracing import untouched
+from gradoctor.tracing.moments import precise
 
 LAYERS = (nn.Linear, _ConvNd)
 
@@ -39,7 +40,7 @@ def lsuv_(model: nn.Module, *inputs: Any, gain: float | None = None) -> dict[str
     def scale(module: Any, args: Any, output: torch.Tensor) -> torch.Tensor | None:
         if names[module] in factors:
             return None  # shared: its first use decides
-        deviation = float(output.double().std())
+        deviation = float(precise(output).std())
         if not 0 < deviation < float("inf"):
             raise GradoctorError(
                 f"The layer {names[module]!r} gives the same value everywhere, or NaN.",

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gradoctor.theory.signal import Local
-from gradoctor.tracing.moments import measure
+from gradoctor.tracing.moments import measure, precise
 
 SEED = 20240229
 
@@ -40,7 +40,7 @@ def jacobian(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: torc
         noise = torch.randn(result.shape, generator=generator).to(result)
         gradients = torch.autograd.grad(result, list(copies.values()), noise, allow_unused=True)
     return Local(
-        tuple(0.0 if g is None else float(g.detach().double().square().mean()) for g in gradients),
+        tuple(0.0 if g is None else float(precise(g).square().mean()) for g in gradients),
         square,
     )
 

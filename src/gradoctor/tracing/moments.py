@@ -9,6 +9,12 @@ import torch
 from gradoctor.theory.signal import Moments
 
 
+def precise(tensor: torch.Tensor) -> torch.Tensor:
+    """The values in double precision, where the device has it (Apple's does not)."""
+    values = tensor.detach()
+    return values.float() if values.device.type == "mps" else values.double()
+
+
 def unit_dim(tensor: torch.Tensor, convolution: bool = False) -> int:
     """The dimension that counts units: channels of images and signals, else the last one."""
     return 1 if convolution or tensor.dim() >= 4 else tensor.dim() - 1
@@ -21,7 +27,7 @@ def measure(tensor: torch.Tensor, convolution: bool = False) -> Moments:
         return Moments(0.0, 0.0, 0.0)
     if values.dim() == 0:
         values = values.reshape(1, 1)
-    values = values.double()
+    values = precise(values)
     mean, square = float(values.mean()), float(values.square().mean())
     units = values.movedim(unit_dim(values, convolution), -1).reshape(
         -1, values.shape[unit_dim(values, convolution)]
@@ -41,7 +47,7 @@ def levels(tensor: torch.Tensor) -> tuple[float, ...]:
     """Mean squares of equal groups of samples, from quiet to loud, relative to the whole."""
     if tensor.dim() < 2 or tensor.shape[0] < 2 * LEVELS:
         return ()
-    loud = tensor.detach().double().flatten(1).square().mean(dim=1).sort().values
+    loud = precise(tensor).flatten(1).square().mean(dim=1).sort().values
     whole = float(loud.mean())
     groups = torch.tensor_split(loud, LEVELS)
     return tuple(float(g.mean()) / whole for g in groups) if whole > 0 else ()
@@ -51,7 +57,7 @@ def spread_of(tensor: torch.Tensor | None) -> tuple[float, float]:
     """Mean and mean square of a parameter; zeros when there is none."""
     if tensor is None or not tensor.numel():
         return 0.0, 0.0
-    values = tensor.detach().double()
+    values = precise(tensor)
     return float(values.mean()), float(values.square().mean())
 
 

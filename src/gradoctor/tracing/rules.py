@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from gradoctor.theory.signal import Normalised, Reshape, Rule, Scale, Weights
-from gradoctor.tracing.moments import spread_of
+from gradoctor.tracing.moments import precise, spread_of
 
 Call = dict[str, Any]
 """Arguments of a call by name."""
@@ -80,7 +80,7 @@ def of_layer(func: Any, call: Call, out: torch.Tensor) -> Rule | None:
 
 def weights(weight: torch.Tensor, bias: Any, fan_in: float, fan_out: float) -> Weights:
     """The rule of a weight; its fans are counted by whoever knows the operation."""
-    values = weight.detach().double()
+    values = precise(weight)
     mean, square = spread_of(values)
     held = bias if isinstance(bias, torch.Tensor) else None
     return Weights(mean, max(square - mean**2, 0.0), fan_in, fan_out, *spread_of(held))
@@ -139,7 +139,7 @@ def normalised(func: Any, call: Call, x: torch.Tensor) -> Rule | None:
             if variance is None:
                 return None
             gains = torch.ones_like(variance) if weight is None else weight.detach()
-            return Scale(float((gains.double().square() / (variance + epsilon)).mean()))
+            return Scale(float((precise(gains).square() / (variance + epsilon)).mean()))
         count = x.numel() / x.shape[1]
         return Normalised("batch", count, gain, *shift, epsilon)
     shape = call.get("normalized_shape")
@@ -155,7 +155,7 @@ def _group(x: torch.Tensor, call: Call) -> int:
 
 def unevenness(rows: torch.Tensor, centred: bool, epsilon: float) -> float:
     """How uneven the variances of some rows are: mean(1/v) mean(v)."""
-    values = rows.detach().double()
+    values = precise(rows)
     squares = values.var(dim=1, unbiased=False) if centred else values.square().mean(dim=1)
     squares = squares + epsilon
     return float((1 / squares).mean() * squares.mean())
