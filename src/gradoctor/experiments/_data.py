@@ -58,9 +58,15 @@ def digits() -> Split:
 @cache
 def breast_cancer() -> Split:
     """30 measures of 569 tumours, benign (1) or not (0): 399 to train, each measure scaled."""
+    return _each_feature_scaled(raw_breast_cancer())
+
+
+@cache
+def raw_breast_cancer() -> Split:
+    """The same as they were measured: some in thousands, some in thousandths."""
     raw: Any = load_breast_cancer()
     x, y = torch.tensor(raw.data, dtype=torch.float32), torch.tensor(raw.target)
-    return _each_feature_scaled(_split(x, y, 170))
+    return _split(x, y, 170)
 
 
 @cache
