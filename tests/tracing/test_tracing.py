@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import pytest
 import torch
@@ -149,6 +150,17 @@ def test_attention_in_one_call_is_measured():
     nodes, found = traced(model, torch.randn(4, 6, 16))
     assert any(isinstance(n.rule, Local) for n in nodes)
     assert all(g.square >= 0 for g in found.gradients.values())
+
+
+def test_a_causal_mask_is_no_overflow():
+    def attend(w, x):
+        scores = (x @ w) @ x.T / 16
+        hidden = torch.triu(torch.ones(64, 64, dtype=torch.bool), 1)
+        return scores.masked_fill(hidden, -torch.inf).softmax(-1) @ (x @ w)
+
+    nodes, found = traced(Function(attend), X)
+    assert all(math.isfinite(n.measured.square) for n in nodes)
+    assert all(math.isfinite(g.square) for g in found.gradients.values())
 
 
 def test_an_operation_that_changes_its_input_keeps_the_size():

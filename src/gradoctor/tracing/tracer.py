@@ -69,9 +69,11 @@ class Tracer:
                 rule = self._local(func, args, kwargs, out, inputs)
                 ids = tuple(self._id_of(t, conv) for t in inputs)
         name, kind, file, line = self._where()
+        # a mask writes -inf where nothing is to be seen; in a layer it would be an overflow
+        shown = out if isinstance(rule, Weights) else out.masked_fill(out == -torch.inf, 0.0)
         node = Node(
             len(self.nodes), getattr(func, "__name__", str(func)).strip("_"), rule, ids,
-            sample_size(out), measure(out, conv), module=name, kind=kind, file=file, line=line,
+            sample_size(out), measure(shown, conv), module=name, kind=kind, file=file, line=line,
             layer=isinstance(rule, Weights),
         )  # fmt: skip
         for tensor in inputs:
