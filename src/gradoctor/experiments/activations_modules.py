@@ -48,17 +48,17 @@ def random_slopes() -> Outcome:
         f"恰在下界的有 {at_low} 个，恰在上界的有 {at_high} 个。"
         f"评估模式下只有 {kinds} 个斜率：{float(fixed[0]):.3g}，即两界的均值。",
     )
-    counts = torch.histc(drawn, 40, LOWER, UPPER) / DRAWS
-    places = [LOWER + (i + 0.5) * (UPPER - LOWER) / 40 for i in range(40)]
+    x = torch.linspace(-3, 1, 241)
+    with seeded(1):
+        scattered = module.train()(x)
     picture = Plot(
-        Words("The slopes that RReLU draws", "RReLU 抽取的斜率"),
-        Words("slope", "斜率"),
-        Words("share", "占比"),
+        Words("RReLU in training and in eval mode", "训练模式与评估模式下的 RReLU"),
+        Words("input x", "输入 x"),
+        Words("output", "输出"),
         (
-            line(Words("in training", "训练模式"), places, counts.tolist()),
-            line(Words("in eval mode", "评估模式"), [float(fixed[0])], [1.0], points=True),
+            line(Words("in training", "训练模式"), x.tolist(), scattered.tolist(), points=True),
+            line(Words("in eval mode", "评估模式"), x.tolist(), module.eval()(x).tolist()),
         ),
-        y_range=(0.0, 1.05),
     )
     figures = {"std": once(std), "at_lower": once(at_low), "at_upper": once(at_high),
                "eval.slopes": once(kinds), "eval.slope": once(float(fixed[0]))}  # fmt: skip
