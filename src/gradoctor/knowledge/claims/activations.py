@@ -22,7 +22,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        12, "activations",
+        12,
+        "activations",
         Words(
             "As ReLU sets part of the outputs to 0, it makes a network sparse, which raises its expressiveness and "
             "eases overfitting.",
@@ -38,7 +39,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        22, "activations",
+        22,
+        "activations",
         Words(
             "For a binary target the output should be a sigmoid, and the hidden layers ReLU.",
             "二分类任务的输出层应使用 sigmoid，隐藏层应使用 ReLU。",
@@ -53,7 +55,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        23, "activations",
+        23,
+        "activations",
         Words(
             "It is an advantage of ReLU that its derivative is 0 for negative inputs.",
             "ReLU 的一个优点是负半轴上的导数为 0。",
@@ -70,7 +73,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        24, "activations",
+        24,
+        "activations",
         Words(
             "The tanh is excellent and suits nearly all cases; a sigmoid should never be used in a hidden layer.",
             "tanh 表现优异，几乎适合所有场合；隐藏层则绝不应使用 sigmoid。",
@@ -85,7 +89,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        25, "activations",
+        25,
+        "activations",
         Words(
             "When neurons die, replace ReLU by leaky ReLU.",
             "出现神经元死亡时，应改用 leaky ReLU。",
@@ -132,7 +137,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        46, "activations",
+        46,
+        "activations",
         Words(
             "In a hidden layer tanh is always better than the sigmoid.",
             "在隐藏层中，tanh 总是优于 sigmoid。",
@@ -194,7 +200,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        50, "activations",
+        50,
+        "activations",
         Words(
             "Leaky ReLU usually does better than ReLU, and both converge much faster than sigmoid and tanh.",
             "leaky ReLU 通常优于 ReLU，而且两者的收敛都比 sigmoid 和 tanh 快得多。",
@@ -209,7 +216,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        55, "activations",
+        55,
+        "activations",
         Words(
             "The sigmoid's outputs are not centred at zero, which slows convergence.",
             "sigmoid 的输出不以零为中心，这会减慢收敛。",
@@ -224,7 +232,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        56, "activations",
+        56,
+        "activations",
         Words(
             "With a large learning rate 40 % of the ReLUs may die; with a small one that is rare.",
             "学习率过大时可能有 40% 的 ReLU 死亡；学习率较小时则很少发生。",
@@ -239,7 +248,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        57, "activations",
+        57,
+        "activations",
         Words(
             "The gradient of a dead ReLU is 0, and so it stays for ever.",
             "死亡的 ReLU 梯度为 0，而且永远如此。",
@@ -379,7 +389,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        69, "activations",
+        69,
+        "activations",
         Words(
             "With SGD a ReLU net converges much faster than one of sigmoid or tanh.",
             "使用 SGD 时，ReLU 网络的收敛比 sigmoid 或 tanh 网络快得多。",
