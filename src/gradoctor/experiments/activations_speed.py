@@ -171,7 +171,7 @@ def leaky_over_relu() -> Outcome:
 
 
 # ---- Krizhevsky's comparison --------------------------------------------------------------------
-CONV_RATES = {"relu": (0.05, 0.1, 0.2), "tanh": (0.1, 0.2, 0.5), "sigmoid": (0.5, 1.0, 2.0)}
+CONV_RATES = {"relu": (0.02, 0.05, 0.1), "tanh": (0.1, 0.2, 0.5), "sigmoid": (0.5, 1.0, 2.0)}
 CONV_STEPS = {"relu": 100, "tanh": 100, "sigmoid": 200}
 SEEDS = 5
 
