@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from torch.optim import SGD, Adam
 
 from gradoctor.experiments._data import digits
-from gradoctor.experiments._judging import band, halves, once, over
+from gradoctor.experiments._judging import band, halves, line, once, over
 from gradoctor.experiments._networks import generator
 from gradoctor.experiments._training import accuracy, batches, seeded, train
 from gradoctor.knowledge.language import Words
@@ -285,9 +285,12 @@ def _pictured(
             ),
             Words("batch size", "批量大小"),
             Words("deviation over companions, relative", "随同批样本的相对波动"),
-            tuple(
-                band(NORMS[n], COMPANIONS, [*zip(*row.values(), strict=True)])
-                for n, row in noise.items()
+            (
+                *(
+                    band(NORMS[n], COMPANIONS, [*zip(*noise[n].values(), strict=True)])
+                    for n in ("bn", "wn")
+                ),
+                line(NORMS["gn"], COMPANIONS, (max(v) for v in noise["gn"].values()), points=True),
             ),
             log_x=True,
         ),

@@ -14,7 +14,7 @@ from torch.optim import SGD
 from torch.utils.data import DataLoader, TensorDataset
 
 from gradoctor.experiments._data import digits
-from gradoctor.experiments._judging import STEP, band, halves, line, once
+from gradoctor.experiments._judging import STEP, halves, line, once
 from gradoctor.experiments._networks import Stack, generator, xavier
 from gradoctor.experiments._training import batches, mean_loss, train
 from gradoctor.experiments.optimisation_signs import cosines
@@ -153,13 +153,16 @@ def epoch_steps(size: int) -> int:
 
 
 def _larger(noise: list[list[float]], speed: dict[int, float]) -> tuple[Plot, Plot]:
-    ideal = [noise[0][0] / size for size in SIZES]
+    ideal = [median(run[0] for run in noise) / size for size in SIZES]
     return (
         Plot(
             Words("The gradient's variance by batch size", "不同批量下梯度的方差"),
             BATCH,
             Words("total variance", "总方差"),
-            (band(Words("measured", "实测"), SIZES, noise), line("∝ 1/B", SIZES, ideal)),
+            (
+                line(Words("measured", "实测"), SIZES, np.median(noise, axis=0), points=True),
+                line("∝ 1/B", SIZES, ideal),
+            ),
             log_x=True,
             log_y=True,
         ),

@@ -15,11 +15,12 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         "true",
         Words(
-            "All three are measured. ReLU does not saturate, but it too needs rates a thousand times "
-            "smaller for raw inputs and learns worse even so: the mean of 128 makes the loss steep in a few "
-            "directions and flat in all others. Take mean and scale from the training set alone.",
-            "三点均得到实测支持。ReLU 虽不饱和，但面对原始输入同样只能用小得多的学习率，而且仍学得更差："
-            "128 的均值使损失在少数方向上极陡，在其余方向上极平。均值和标准差只应由训练集计算。",
+            "All three are measured. ReLU does not saturate, but for raw inputs its best rate is a hundred "
+            "times smaller and it learns worse even so: the mean of 128 makes the loss steep in a few "
+            "directions and flat in all others, and at larger rates the units die. Take mean and scale from "
+            "the training set alone.",
+            "三点均得到实测支持。ReLU 虽不饱和，但面对原始输入，最佳学习率只有百分之一，而且仍学得更差："
+            "128 的均值使损失在少数方向上极陡，在其余方向上极平；学习率再大，神经元就会死亡。均值和标准差只应由训练集计算。",
         ),
     ),
     Claim(
