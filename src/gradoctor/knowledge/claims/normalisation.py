@@ -87,11 +87,11 @@ CLAIMS: tuple[Claim, ...] = (
         "partly",
         Words(
             "The figure is from one remark in the paper (Ioffe and Szegedy 2015, on ImageNet) about examples "
-            "that always share a batch. Here that costs a few tenths of a point. But batches sorted by class "
+            "that always share a batch. Here that costs less than a point. But batches sorted by class "
             "ruin the network, by 60 points and more, as its statistics then tell the class; without batch "
             "norm they hardly matter. Shuffle anew each epoch.",
             "这个数字出自论文（Ioffe 与 Szegedy，2015，ImageNet）中的一句话，说的是样本总与同一批样本同组的情形；"
-            "在这里，那只损失零点几个百分点。但若按类别排序成批，网络会彻底失效，损失 60 个百分点以上，"
+            "在这里，那样的损失不到一个百分点。但若按类别排序成批，网络会彻底失效，损失 60 个百分点以上，"
             "因为批统计量此时泄露了类别；没有批归一化时则几乎没有影响。应当每轮重新打乱。",
         ),
     ),
