@@ -13,15 +13,19 @@ from torch import nn
 
 from gradoctor.commands import COMMANDS
 from gradoctor.demo import DEMOS
+from gradoctor.knowledge.claims import CLAIMS, VERDICTS
+from gradoctor.knowledge.formulary import entries
 from gradoctor.remedies import REMEDIES
 from gradoctor.rules import RULES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     ROOT / name
-    for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/rules.md")
-]
+    for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/rules.md",
+                 "docs/checkup.md")
+]  # fmt: skip
 READMES = DOCUMENTS[:2]
+LAB = (ROOT / "docs" / "lab.md").read_text(encoding="utf-8")
 ids = {"ids": lambda path: path.name}
 
 
@@ -86,6 +90,25 @@ def test_figures_in_the_documents_are_true():
     assert len(DEMOS) == 7
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"{len(RULES)} rules with pages in English and Chinese, {len(REMEDIES)} rem" in changes
+
+
+def test_the_formulary_and_the_lab_are_counted_right():
+    count = len(entries())
+    assert f"has {count} entries" in READMES[0].read_text(encoding="utf-8")
+    assert f"收有 {count} 个条目" in READMES[1].read_text(encoding="utf-8")
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"`gradoctor formulary`: {count} activations" in changes
+    assert f"`gradoctor lab`: {len(CLAIMS)} claims" in changes
+
+
+def test_the_table_of_the_lab_has_every_claim_with_a_verdict():
+    rows = re.findall(r"^\| (\d+) \|.*?\| \*\*(.*?)\*\* (.*?) \|", LAB, re.MULTILINE)
+    said = {int(number): verdict for number, verdict, _ in rows}
+    assert sorted(said) == sorted(CLAIMS)
+    unexpected = {int(number) for number, _, mark in rows if "(!)" in mark}
+    for number, claim in CLAIMS.items():
+        expected = VERDICTS[claim.expected].en
+        assert (said[number] != expected) == (number in unexpected), number
 
 
 def test_the_table_of_rules_is_fresh():
