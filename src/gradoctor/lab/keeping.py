@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import gradoctor
 from gradoctor._version import __version__
 from gradoctor.errors import GradoctorError
 from gradoctor.lab import EXPERIMENTS
@@ -182,6 +184,15 @@ def machine() -> dict[str, Any]:
     return {"cores": os.cpu_count() or 1, "system": f"{sys.platform} {platform.machine()}"}
 
 
+@cache
+def _foundations() -> tuple[Path, ...]:
+    """The sources that experiments measure with, besides their own."""
+    house = Path(gradoctor.__file__).parent
+    return tuple(
+        file for room in ("nn", "theory", "tracing") for file in sorted((house / room).glob("*.py"))
+    )
+
+
 def fingerprint(number: int) -> str:
     """Of the sources of a claim's experiment: its own module, and what the experiments share."""
     module = EXPERIMENTS[number].partition(":")[0]
@@ -190,6 +201,6 @@ def fingerprint(number: int) -> str:
         return ""
     home = Path(found.origin)
     digest = hashlib.sha256()
-    for file in (home, *sorted(home.parent.glob("_*.py"))):
+    for file in (home, *sorted(home.parent.glob("_*.py")), *_foundations()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
