@@ -1,6 +1,6 @@
-"""Make the README's picture: a real run of the demo's sick script and its real report, as SVG.
+"""Make the documents' pictures: real runs of the demo's sick script and their reports, as SVG.
 
-python tools/picture.py             # writes docs/pictures/diagnosis.en.svg and .zh.svg
+python tools/picture.py             # writes docs/pictures/{diagnosis,slope}.{en,zh}.svg
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
+from gradoctor.commands._forecast import of_run
 from gradoctor.commands._judge import judge
 from gradoctor.demo import DEFAULT, DEMOS
 from gradoctor.reporters import REPORTERS
 from gradoctor.reporters._layout import cells
+from gradoctor.reporters.forecast import picture as slope
+from gradoctor.reporters.plots import image
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTH = 84
@@ -33,7 +36,7 @@ def record(folder: Path) -> tuple[str, Path]:
     """Run the sick script as a user would; gives its name and the run file."""
     script = DEMOS[DEFAULT].sick
     shutil.copy(script, folder / script.name)
-    command = [sys.executable, "-m", "gradoctor", "run", "--quiet", script.name]
+    command = [sys.executable, "-m", "gradoctor", "run", "--quiet", "--checkup", script.name]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     (run_file,) = (folder / ".gradoctor").glob("*.db")
     return script.name, run_file
@@ -57,11 +60,12 @@ def _measured(text: re.Match[str]) -> str:
 
 
 def main() -> None:
-    """Draw the report in each language."""
+    """Draw the report and the forecast in each language."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         script, run_file = record(Path(name))
-        found = judge(run_file, {})
+        found, forecast = judge(run_file, {}), of_run(run_file)
+    assert forecast is not None
     for lang, option in (("en", ""), ("zh", "--lang zh ")):
         report = REPORTERS["terminal"].render(found, lang=lang, width=WIDTH, color=True)
         # the file is in a temporary folder of a long name; what is typed next is the same
@@ -69,6 +73,7 @@ def main() -> None:
         svg = draw(f"gradoctor run {option}{script}", report)
         picture = PICTURES / f"diagnosis.{lang}.svg"
         picture.write_text(svg, encoding="utf-8")
+        image.write([slope(forecast)], PICTURES / f"slope.{lang}.svg", lang)
         print(picture)
 
 

@@ -163,6 +163,9 @@ def test_run_with_a_checkup_trains_bit_by_bit_as_without(tmp_path):
     assert "GD303" in watched.stderr
     again = run("show", "--checkup", cwd=tmp_path)
     assert again.stdout in watched.stderr
+    quiet = run("run", "--checkup", "--quiet", "train.py", cwd=tmp_path)
+    assert (quiet.stdout, quiet.stderr) == (plain.stdout, "")
+    assert run("show", "--checkup", cwd=tmp_path).stdout == again.stdout
 
 
 def test_a_script_without_a_module_is_told_so(tmp_path):

@@ -47,7 +47,7 @@ class Teller:
     def __init__(self, path: Path, view: dict[str, Any]) -> None:
         self.path = path
         self.view = view
-        self.told = not view.get("checkup")
+        self.told = bool(not view.get("checkup") or view.get("quiet"))
         self._begun = time.monotonic()
         self._next = self._begun
 
