@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradoctor.capture.guard import quiet
+from gradoctor import statistics as kernels
 
 _ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.ReLU: "relu", nn.ReLU6: "relu6", nn.LeakyReLU: "leaky_relu", nn.PReLU: "prelu",
@@ -81,30 +81,11 @@ def activation_of(module: nn.Module) -> str:
 
 
 def unit_dim(module_or_name: object, output: torch.Tensor) -> int:
-    """The dimension that counts units: channels of images and signals, else the last one.
-
-    A 3-D output is taken as ``[batch, time, features]`` unless a convolution made it.
-    """
-    if isinstance(module_or_name, nn.modules.conv._ConvNd):
-        return 1
-    return 1 if output.dim() >= 4 else -1
+    """The dimension of a module's output that counts units."""
+    return kernels.unit_dim(output, isinstance(module_or_name, nn.modules.conv._ConvNd))
 
 
 def first_tensor(value: object, depth: int = 3) -> torch.Tensor | None:
     """The first floating tensor in a tensor, tuple, list, dict, dataclass or model output."""
-    if isinstance(value, torch.Tensor):
-        return value if value.is_floating_point() or value.is_complex() else None
-    if depth == 0 or value is None or isinstance(value, str | bytes | int | float):
-        return None
-    parts: Any = ()
-    if isinstance(value, dict):
-        parts = value.values()
-    elif isinstance(value, tuple | list):
-        parts = value
-    elif hasattr(value, "__dataclass_fields__"):
-        parts = [quiet(getattr, value, name) for name in value.__dataclass_fields__]
-    for part in parts:
-        found = first_tensor(part, depth - 1)
-        if found is not None:
-            return found
-    return None
+    found = kernels.tensors_in(value, depth)
+    return next((t for t in found if t.is_floating_point() or t.is_complex()), None)

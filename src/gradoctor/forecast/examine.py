@@ -16,8 +16,8 @@ from gradoctor.forecast.inputs import SEED, described, moved
 from gradoctor.forecast.recurrent import Listening, remembering
 from gradoctor.nn.initialisation import initialise
 from gradoctor.prognosis import Cure, Forecast, Recurrence, foresee, judged
+from gradoctor.statistics import tensors_in
 from gradoctor.tracing import Tracer, trace, untouched
-from gradoctor.tracing.tensors import tensors
 
 Loss = Callable[[Any], torch.Tensor]
 
@@ -66,7 +66,7 @@ def _backward(
     with untouched(model):
         torch.manual_seed(SEED)  # of the fork: the same noise every time
         tracer, out = trace(model, args, kwargs)
-        outputs = [t for t in tensors(out) if t.requires_grad and t.is_floating_point()]
+        outputs = [t for t in tensors_in(out) if t.requires_grad and t.is_floating_point()]
         if not outputs:
             raise GradoctorError(
                 f"The output of {type(model).__name__} has no gradient.",

@@ -10,7 +10,7 @@ from gradoctor.prognosis._forecast import Cure, Forecast, Layer, slope
 from gradoctor.prognosis.judge import OPEN, SAFE, judged
 from gradoctor.theory.design import following, initialised, normalised, rectified, residual
 from gradoctor.theory.graph import Node, Prediction, bits, predict
-from gradoctor.theory.signal import Elementwise, Local, Moments, Normalised, Weights
+from gradoctor.theory.signal import Local, Moments, Normalised, Weights
 
 DESIGNS: dict[str, Callable[[Sequence[Node]], list[Node]]] = {
     "initialise": initialised,
@@ -65,27 +65,23 @@ def _bits(moments: Moments, size: int) -> float:
 
 
 def _cures(nodes: Sequence[Node], found: Forecast) -> tuple[Cure, ...]:
-    """The changes that theory says would keep the gradient, the least change first."""
-    normed, saturates = set(found.normed), _has_curved_activation(nodes)
-    proposals = [
-        name
-        for name in DESIGNS
-        if not (name == "relu" and not saturates)
-        and not (name == "batch_norm" and "batch" in normed)
-        and not (name == "layer_norm" and normed & {"features", "rms"})
-    ]
-    count = len(found.layers) - 1
-    cures = []
-    for name in proposals:
-        changed = DESIGNS[name](nodes)
+    """The changes that theory says would keep the gradient, the least change first.
+
+    Another activation is proposed only where no weights would do with this one.
+    """
+    normed = set(found.normed)
+    superfluous = {"batch_norm"} if "batch" in normed else set()
+    superfluous |= {"layer_norm"} if normed & {"features", "rms"} else set()
+    cures: list[Cure] = []
+    for name, design in DESIGNS.items():
+        if name in superfluous:
+            continue
+        changed = design(nodes)
         prediction = predict(changed)
         path = [n for n in changed if n.layer][:-1]
         after = slope([bits(prediction.gradients[n.id], n.size) for n in path])
-        cures.append(Cure(name, after, after * count))
-    return tuple(c for c in cures if math.isfinite(c.span) and abs(c.span) <= SAFE)
-
-
-def _has_curved_activation(nodes: Sequence[Node]) -> bool:
-    return any(
-        isinstance(n.rule, Elementwise) and n.op not in ("relu", "leaky_relu") for n in nodes
-    )
+        span = after * (len(found.layers) - 1)
+        if math.isfinite(span) and abs(span) <= SAFE:
+            cures.append(Cure(name, after, span))
+            superfluous |= {"relu"} if name == "initialise" else set()
+    return tuple(cures)

@@ -4,6 +4,8 @@ Nothing here draws random numbers, changes its inputs or (unless it says so) wai
 """
 
 from gradoctor.statistics._tensors import sample as sample
+from gradoctor.statistics._tensors import tensors_in as tensors_in
+from gradoctor.statistics._tensors import unit_dim as unit_dim
 from gradoctor.statistics.activations import ACT as ACT
 from gradoctor.statistics.activations import ACTGRAD as ACTGRAD
 from gradoctor.statistics.activations import SATURATION as SATURATION

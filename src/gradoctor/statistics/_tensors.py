@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 
 HALF = (torch.float16, torch.bfloat16)
@@ -9,6 +12,30 @@ FLOAT_MAX = torch.finfo(torch.float32).max
 LEAST, MOST = 1e-10, 1e18
 """Between these the float32 2-norm of up to a billion elements is right."""
 MANY = 2048
+
+
+def tensors_in(value: Any, depth: int = 3) -> Iterator[torch.Tensor]:
+    """Every tensor in a tensor, tuple, list, dict, dataclass or model output, outermost first."""
+    if isinstance(value, torch.Tensor):
+        yield value
+        return
+    parts: Any = ()
+    if isinstance(value, dict):
+        parts = value.values()
+    elif isinstance(value, tuple | list):
+        parts = value
+    elif hasattr(value, "__dataclass_fields__"):
+        parts = [getattr(value, name, None) for name in value.__dataclass_fields__]
+    for part in parts if depth else ():
+        yield from tensors_in(part, depth - 1)
+
+
+def unit_dim(output: torch.Tensor, convolution: bool = False) -> int:
+    """The dimension that counts units: channels of images and signals, else the last one.
+
+    A 3-D output is taken as ``[batch, time, features]`` unless a convolution made it.
+    """
+    return 1 if convolution or output.dim() >= 4 else -1
 
 
 def values_of(x: torch.Tensor) -> torch.Tensor:

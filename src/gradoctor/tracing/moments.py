@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from gradoctor.statistics import unit_dim
 from gradoctor.theory.signal import Moments
 
 
@@ -13,11 +14,6 @@ def precise(tensor: torch.Tensor) -> torch.Tensor:
     """The values in double precision, where the device has it (Apple's does not)."""
     values = tensor.detach()
     return values.float() if values.device.type == "mps" else values.double()
-
-
-def unit_dim(tensor: torch.Tensor, convolution: bool = False) -> int:
-    """The dimension that counts units: channels of images and signals, else the last one."""
-    return 1 if convolution or tensor.dim() >= 4 else tensor.dim() - 1
 
 
 def measure(tensor: torch.Tensor, convolution: bool = False) -> Moments:
@@ -29,9 +25,8 @@ def measure(tensor: torch.Tensor, convolution: bool = False) -> Moments:
         values = values.reshape(1, 1)
     values = precise(values)
     mean, square = float(values.mean()), float(values.square().mean())
-    units = values.movedim(unit_dim(values, convolution), -1).reshape(
-        -1, values.shape[unit_dim(values, convolution)]
-    )
+    at = unit_dim(values, convolution)
+    units = values.movedim(at, -1).reshape(-1, values.shape[at])
     count = units.shape[0]
     if count < 2:
         return Moments(mean, square, mean**2)

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch.utils.weak import WeakIdKeyDictionary
 
+from gradoctor.statistics import tensors_in
 from gradoctor.theory.graph import Node
 from gradoctor.theory.signal import Add, Local, Multiply, Rule, Scale, Weights
 from gradoctor.tracing import rules
 from gradoctor.tracing.functions import Function, for_theory, is_elementwise, replayed
 from gradoctor.tracing.local import jacobian
 from gradoctor.tracing.moments import levels, measure, sample_size
-from gradoctor.tracing.tensors import tensors
 
 Where = Callable[[], tuple[str, str, str | None, int | None]]
 MOST = 5000
@@ -44,10 +44,10 @@ class Tracer:
         """A call has returned."""
         if len(self.nodes) >= MOST:
             return
-        results = [t for t in tensors(out) if t.requires_grad and t.is_floating_point()]
+        results = [t for t in tensors_in(out) if t.requires_grad and t.is_floating_point()]
         if not results or all(t.dim() == 0 for t in results):
             return
-        every = {id(t): t for t in tensors((args, kwargs)) if t.is_floating_point()}
+        every = {id(t): t for t in tensors_in((args, kwargs)) if t.is_floating_point()}
         given = list(every.values())  # each once, however often it is passed
         inputs = [t for t in given if t in self._known]
         with torch.no_grad():
