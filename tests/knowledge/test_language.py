@@ -113,7 +113,7 @@ def test_every_benign_context_and_reason_of_the_rules_has_words():
     reasons = set(re.findall(r"UndecidedError\(\s*f?\"([a-z-]+)", sources))
     assert contexts
     assert reasons
-    cure = "give these words in reporters/_words.py, then run tools/catalogue.py"
+    cure = "give these words in reporters/_words.py, in both languages"
     assert contexts <= set(_words.CONTEXT_WORDS), cure
     assert reasons <= set(_words.REASON_WORDS), cure
 
@@ -123,4 +123,4 @@ def test_everything_that_rules_measure_has_words():
     measured = set(re.findall(r"Evidence\(\s*\"([a-z0-9_.]+)\"", sources))
     known = {key if isinstance(key, str) else key[0] for key in _words.STATISTIC_WORDS}
     assert len(measured) > 30
-    assert measured <= known, "give it words in reporters/_words.py, then run tools/catalogue.py"
+    assert measured <= known, "give it words in reporters/_words.py, in both languages"

@@ -72,7 +72,7 @@ def entry(
         "code": finding.code,
         "name": finding.name,
         "level": level,
-        "level_words": _(LEVELS[level]),
+        "level_words": LEVELS[level].told(_.lang),
         "place": place(finding, diagnosis),
         "title": known.title,
         "summary": known.tell(values(finding, diagnosis)),

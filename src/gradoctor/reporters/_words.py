@@ -5,174 +5,202 @@ from __future__ import annotations
 import math
 
 from gradoctor.knowledge.figures import figure
-from gradoctor.knowledge.language import N_, Translator
+from gradoctor.knowledge.language import Translator, Words
 from gradoctor.knowledge.statistics import STATISTICS
 from gradoctor.records import Evidence, Skipped
 
 LEVELS = {
-    "note": N_("note"),
-    "suspect": N_("suspect"),
-    "sick": N_("sick"),
-    "confirmed": N_("confirmed"),
+    "note": Words("note", "提示"),
+    "suspect": Words("suspect", "疑似"),
+    "sick": Words("sick", "患病"),
+    "confirmed": Words("confirmed", "证实"),
 }
 
 # What a statistic is called; with a unit where a rule compares it rather than reads it.
-STATISTIC_WORDS: dict[tuple[str, str] | str, str] = {
-    ("actgrad.rms", "bits"): N_("gradient, first layer against last"),
-    ("actgrad.rms", "bits/layer"): N_("gradient, change from layer to layer"),
-    ("actgrad.rms", "R2"): N_("how evenly it changes with depth (R2)"),
-    ("act.rms", "bits/layer"): N_("signal, change from layer to layer"),
-    ("update.ratio", "share"): N_("weight update, against the best layer"),
-    ("weight.movement", "share"): N_("weights moved, against the best layer"),
-    ("lossfn.value", "r"): N_("gain of the loss over blind guessing"),
-    ("lossfn.value", "ratio"): N_("loss, against blind guessing"),
-    ("grad.norm", "ratio"): N_("gradient norm, against its usual size"),
-    ("loss.value", "MAD"): N_("height of the loss spike"),
-    ("loss.value", "of baseline/100 steps"): N_("fall of the loss in 100 steps"),
-    ("label.entropy", "ratio"): N_("variety of labels in a batch, against chance"),
-    ("grad.rms", "ratio"): N_("gradient of the bias, against its weight's"),
-    ("target.std", "bits"): N_("targets, against the first predictions"),
-    ("input.hash", "steps"): N_("looks in a row at the same batch"),
-    ("loss.nonfinite", "steps"): N_("steps whose loss is not finite"),
+STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
+    ("actgrad.rms", "bits"): Words("gradient, first layer against last", "梯度，首层与末层之比"),
+    ("actgrad.rms", "bits/layer"): Words("gradient, change from layer to layer", "梯度逐层的变化"),
+    ("actgrad.rms", "R2"): Words(
+        "how evenly it changes with depth (R2)", "随深度变化的均匀程度（R2）"
+    ),
+    ("act.rms", "bits/layer"): Words("signal, change from layer to layer", "信号逐层的变化"),
+    ("update.ratio", "share"): Words(
+        "weight update, against the best layer", "权重更新与最好一层之比"
+    ),
+    ("weight.movement", "share"): Words(
+        "weights moved, against the best layer", "权重移动与最好一层之比"
+    ),
+    ("lossfn.value", "r"): Words("gain of the loss over blind guessing", "损失比盲猜好多少"),
+    ("lossfn.value", "ratio"): Words("loss, against blind guessing", "损失与盲猜之比"),
+    ("grad.norm", "ratio"): Words("gradient norm, against its usual size", "梯度范数与平时之比"),
+    ("loss.value", "MAD"): Words("height of the loss spike", "损失尖峰的高度"),
+    ("loss.value", "of baseline/100 steps"): Words(
+        "fall of the loss in 100 steps", "100 步内损失的下降"
+    ),
+    ("label.entropy", "ratio"): Words(
+        "variety of labels in a batch, against chance", "批内标签多样性与随机之比"
+    ),
+    ("grad.rms", "ratio"): Words(
+        "gradient of the bias, against its weight's", "偏置的梯度与其权重梯度之比"
+    ),
+    ("target.std", "bits"): Words("targets, against the first predictions", "目标与最初预测之比"),
+    ("input.hash", "steps"): Words("looks in a row at the same batch", "连续看到同一批数据的次数"),
+    ("loss.nonfinite", "steps"): Words("steps whose loss is not finite", "损失不是有限数的步数"),
     # Counts and shares that rules make of facts.
-    "broadcast.numel": N_("values after broadcasting, against the batch"),
-    "clip.misplaced": N_("steps with clipping out of place"),
-    "dropout.p": N_("rate of the dropout"),
-    "error.no_grad_fn": N_("backward calls without a graph"),
-    "init.clones_later": N_("units that are still copies of others"),
-    "loss_call.classes": N_("outputs, against the classes that occur"),
-    "loss_call.multi_label": N_("targets with several ones in a row"),
-    "mode.eval": N_("training forwards in eval mode, in a row"),
-    "optimizer.orphans": N_("tensors held that no model uses"),
-    "optimizer.steps_without_backward": N_("steps without a backward before them"),
-    "scaler.misuse": N_("steps with the scaler's calls out of order"),
-    "unregistered.parameters": N_("parameters that the model does not know"),
-    "wiring.stale": N_("steps that used gradients not cleared"),
-    "wiring.unowned": N_("tensors with gradients and no optimizer"),
-    "wiring.without_gradient": N_("tensors that no gradient reaches"),
-    "backward.count": N_("backward passes a step"),
-    "clip.norm": N_("gradient norm before clipping"),
-    "clip.max_norm": N_("bound of the clipping"),
-    "scaler.scale": N_("loss scale"),
-    "scaler.skipped": N_("steps skipped by the scaler"),
-    "batch.size": N_("batch size"),
-    "step.seconds": N_("time of a step"),
-    "own.seconds": N_("time spent watching"),
-    "grad.norm": N_("gradient norm"),
-    "grad.cosine": N_("cosine of this gradient and the one before"),
-    "grad.snr": N_("gradient's signal over its noise"),
-    "update.predicted": N_("predicted change of the loss"),
-    "lr": N_("learning rate"),
-    "loss.value": N_("loss"),
-    "loss.nonfinite": N_("loss is not finite"),
-    "lossfn.value": N_("loss"),
-    "lossfn.baseline": N_("loss of blind guessing"),
-    "lossfn.kl": N_("distance of predictions from label frequencies"),
-    "lossfn.simplex": N_("predictions that are probabilities already"),
-    "lossfn.unit": N_("predictions between 0 and 1"),
-    "lossfn.logprob": N_("predictions that are log-probabilities"),
-    "prediction.mean": N_("mean prediction"),
-    "prediction.rms": N_("size of the predictions"),
-    "prediction.centred_ratio": N_("how far predictions differ by sample"),
-    "target.mean": N_("mean target"),
-    "target.std": N_("spread of the targets"),
-    "target.min": N_("smallest target"),
-    "target.max": N_("largest target"),
-    "target.nonfinite": N_("targets that are not finite"),
-    "target.hash": N_("fingerprint of the targets"),
-    "label.entropy": N_("variety of labels in a batch"),
-    "label.expected_entropy": N_("variety of labels expected by chance"),
-    "input.mean": N_("mean input"),
-    "input.std": N_("spread of the input"),
-    "input.absmax": N_("largest input"),
-    "input.nonfinite": N_("inputs that are not finite"),
-    "input.hash": N_("fingerprint of the input"),
-    "input.duplicates": N_("equal samples in a batch"),
-    "input.feature_mean": N_("largest mean of an input feature"),
-    "input.feature_std": N_("largest spread of an input feature"),
-    "input.feature_offset": N_("largest mean over spread of an input feature"),
-    "input.feature_spread": N_("widest over narrowest input feature"),
-    "input.samples": N_("samples seen"),
-    "act.rms": N_("size of the output"),
-    "act.absmax": N_("largest output"),
-    "act.nonfinite": N_("output is not finite"),
-    "act.mean": N_("mean output"),
-    "act.zero_fraction": N_("outputs that are zero"),
-    "act.centred_ratio": N_("how far outputs differ by sample"),
-    "act.similarity": N_("likeness of the outputs for different samples"),
-    "act.saturated_fraction": N_("saturated units"),
-    "act.gain_loss": N_("slope lost in the activation"),
-    "act.dead_fraction": N_("dead units"),
-    "actgrad.rms": N_("gradient at the output"),
-    "actgrad.absmax": N_("largest gradient at the output"),
-    "actgrad.nonfinite": N_("gradient is not finite"),
-    "actgrad.zero_fraction": N_("gradients that are zero"),
-    "time.slope": N_("gradient, change from time step to time step"),
-    "time.length": N_("length of the sequence"),
-    "weight.rms": N_("size of the weights"),
-    "weight.absmax": N_("largest weight"),
-    "weight.nonfinite": N_("weights are not finite"),
-    "weight.movement": N_("distance of the weights from their start"),
-    "grad.rms": N_("gradient of the weights"),
-    "grad.absmax": N_("largest gradient of the weights"),
-    "grad.nonfinite": N_("gradient of the weights is not finite"),
-    "grad.zero_fraction": N_("gradients of the weights that are zero"),
-    "update.rms": N_("size of the update"),
-    "update.ratio": N_("weight update over weight"),
-    "update.decay_rms": N_("size of the weight decay"),
-    "update.lost_fraction": N_("updates lost to rounding"),
-    "update.progress": N_("share of the progress"),
+    "broadcast.numel": Words(
+        "values after broadcasting, against the batch", "广播后的元素个数与批大小相比"
+    ),
+    "clip.misplaced": Words("steps with clipping out of place", "裁剪位置不对的步"),
+    "dropout.p": Words("rate of the dropout", "dropout 的丢弃率"),
+    "error.no_grad_fn": Words("backward calls without a graph", "没有计算图的 backward 次数"),
+    "init.clones_later": Words("units that are still copies of others", "仍与别的单元相同的单元"),
+    "loss_call.classes": Words(
+        "outputs, against the classes that occur", "输出个数与出现的类别数相比"
+    ),
+    "loss_call.multi_label": Words("targets with several ones in a row", "一行里有好几个 1 的目标"),
+    "mode.eval": Words(
+        "training forwards in eval mode, in a row", "连续处于 eval 模式的训练前向次数"
+    ),
+    "optimizer.orphans": Words("tensors held that no model uses", "没有模型在用、却被持有的张量"),
+    "optimizer.steps_without_backward": Words(
+        "steps without a backward before them", "之前没有 backward 的更新次数"
+    ),
+    "scaler.misuse": Words("steps with the scaler's calls out of order", "scaler 调用顺序不对的步"),
+    "unregistered.parameters": Words(
+        "parameters that the model does not know", "模型不知道的参数个数"
+    ),
+    "wiring.stale": Words("steps that used gradients not cleared", "用了未清零梯度的步"),
+    "wiring.unowned": Words("tensors with gradients and no optimizer", "有梯度却没有优化器的张量"),
+    "wiring.without_gradient": Words("tensors that no gradient reaches", "梯度到不了的张量"),
+    "backward.count": Words("backward passes a step", "每步反向传播次数"),
+    "clip.norm": Words("gradient norm before clipping", "裁剪前的梯度范数"),
+    "clip.max_norm": Words("bound of the clipping", "裁剪上限"),
+    "scaler.scale": Words("loss scale", "损失缩放倍数"),
+    "scaler.skipped": Words("steps skipped by the scaler", "被缩放器跳过的步"),
+    "batch.size": Words("batch size", "批大小"),
+    "step.seconds": Words("time of a step", "每步用时"),
+    "own.seconds": Words("time spent watching", "观察用时"),
+    "grad.norm": Words("gradient norm", "梯度范数"),
+    "grad.cosine": Words("cosine of this gradient and the one before", "与上一步梯度的余弦"),
+    "grad.snr": Words("gradient's signal over its noise", "梯度的信噪比"),
+    "update.predicted": Words("predicted change of the loss", "预计的损失变化"),
+    "lr": Words("learning rate", "学习率"),
+    "loss.value": Words("loss", "损失"),
+    "loss.nonfinite": Words("loss is not finite", "损失不是有限数"),
+    "lossfn.value": Words("loss", "损失"),
+    "lossfn.baseline": Words("loss of blind guessing", "盲猜的损失"),
+    "lossfn.kl": Words("distance of predictions from label frequencies", "预测与标签频率的距离"),
+    "lossfn.simplex": Words("predictions that are probabilities already", "已是概率的预测"),
+    "lossfn.unit": Words("predictions between 0 and 1", "0 与 1 之间的预测"),
+    "lossfn.logprob": Words("predictions that are log-probabilities", "已是对数概率的预测"),
+    "prediction.mean": Words("mean prediction", "预测均值"),
+    "prediction.rms": Words("size of the predictions", "预测的大小"),
+    "prediction.centred_ratio": Words("how far predictions differ by sample", "不同样本预测的差异"),
+    "target.mean": Words("mean target", "目标均值"),
+    "target.std": Words("spread of the targets", "目标的标准差"),
+    "target.min": Words("smallest target", "最小的目标"),
+    "target.max": Words("largest target", "最大的目标"),
+    "target.nonfinite": Words("targets that are not finite", "目标中的非有限数"),
+    "target.hash": Words("fingerprint of the targets", "目标的指纹"),
+    "label.entropy": Words("variety of labels in a batch", "批内标签的多样性"),
+    "label.expected_entropy": Words(
+        "variety of labels expected by chance", "随机时应有的标签多样性"
+    ),
+    "input.mean": Words("mean input", "输入均值"),
+    "input.std": Words("spread of the input", "输入的标准差"),
+    "input.absmax": Words("largest input", "最大的输入"),
+    "input.nonfinite": Words("inputs that are not finite", "输入中的非有限数"),
+    "input.hash": Words("fingerprint of the input", "输入的指纹"),
+    "input.duplicates": Words("equal samples in a batch", "批内相同的样本"),
+    "input.feature_mean": Words("largest mean of an input feature", "输入特征的最大均值"),
+    "input.feature_std": Words("largest spread of an input feature", "输入特征的最大标准差"),
+    "input.feature_offset": Words(
+        "largest mean over spread of an input feature", "输入特征均值与标准差之比的最大值"
+    ),
+    "input.feature_spread": Words("widest over narrowest input feature", "最宽与最窄输入特征之比"),
+    "input.samples": Words("samples seen", "见到的样本"),
+    "act.rms": Words("size of the output", "输出的大小"),
+    "act.absmax": Words("largest output", "最大的输出"),
+    "act.nonfinite": Words("output is not finite", "输出不是有限数"),
+    "act.mean": Words("mean output", "输出均值"),
+    "act.zero_fraction": Words("outputs that are zero", "输出中的零"),
+    "act.centred_ratio": Words("how far outputs differ by sample", "不同样本输出的差异"),
+    "act.similarity": Words(
+        "likeness of the outputs for different samples", "不同样本输出的相似度"
+    ),
+    "act.saturated_fraction": Words("saturated units", "饱和单元"),
+    "act.gain_loss": Words("slope lost in the activation", "激活函数损失的斜率"),
+    "act.dead_fraction": Words("dead units", "死亡单元"),
+    "actgrad.rms": Words("gradient at the output", "输出处的梯度"),
+    "actgrad.absmax": Words("largest gradient at the output", "输出处的最大梯度"),
+    "actgrad.nonfinite": Words("gradient is not finite", "梯度不是有限数"),
+    "actgrad.zero_fraction": Words("gradients that are zero", "梯度中的零"),
+    "time.slope": Words("gradient, change from time step to time step", "梯度逐时间步的变化"),
+    "time.length": Words("length of the sequence", "序列长度"),
+    "weight.rms": Words("size of the weights", "权重的大小"),
+    "weight.absmax": Words("largest weight", "最大的权重"),
+    "weight.nonfinite": Words("weights are not finite", "权重不是有限数"),
+    "weight.movement": Words("distance of the weights from their start", "权重离初值的距离"),
+    "grad.rms": Words("gradient of the weights", "权重的梯度"),
+    "grad.absmax": Words("largest gradient of the weights", "权重的最大梯度"),
+    "grad.nonfinite": Words("gradient of the weights is not finite", "权重的梯度不是有限数"),
+    "grad.zero_fraction": Words("gradients of the weights that are zero", "权重梯度中的零"),
+    "update.rms": Words("size of the update", "更新的大小"),
+    "update.ratio": Words("weight update over weight", "权重更新与权重之比"),
+    "update.decay_rms": Words("size of the weight decay", "权重衰减的大小"),
+    "update.lost_fraction": Words("updates lost to rounding", "因舍入丢失的更新"),
+    "update.progress": Words("share of the progress", "在进展中的份额"),
 }
 
 # Benign contexts that the evidence protocol looks for (B1 to B16, and those of single rules).
 CONTEXT_WORDS = {
-    "class-weights": N_("class weights"),
-    "converged": N_("already converged"),
-    "dropout": N_("dropout"),
-    "embedding": N_("embedding"),
-    "evaluation": N_("evaluation"),
-    "fine-tuning": N_("fine-tuning"),
-    "followed-by-norm": N_("followed by a norm"),
-    "frozen": N_("frozen on purpose"),
-    "gradient-accumulation": N_("gradient accumulation"),
-    "own-sampler": N_("a sampler of its own"),
-    "relu-sparsity": N_("ordinary ReLU sparsity"),
-    "scaler-skips": N_("the scaler finding its scale"),
-    "schedule-tail": N_("end of the learning-rate schedule"),
-    "several-losses": N_("several losses"),
-    "tied-weights": N_("tied weights"),
-    "tiny-tensor": N_("tiny tensor"),
-    "too-early": N_("too early to tell"),
-    "unscaled-input": N_("unscaled input"),
-    "updates-lost": N_("updates lost to rounding"),
-    "vanishing": N_("vanishing gradient"),
-    "warm-up": N_("warm-up"),
-    "zero-initialised-branch": N_("zero-initialised branch"),
+    "class-weights": Words("class weights", "类别权重"),
+    "converged": Words("already converged", "已经收敛"),
+    "dropout": Words("dropout", "dropout"),
+    "embedding": Words("embedding", "嵌入层"),
+    "evaluation": Words("evaluation", "评估"),
+    "fine-tuning": Words("fine-tuning", "微调"),
+    "followed-by-norm": Words("followed by a norm", "后接归一化"),
+    "frozen": Words("frozen on purpose", "有意冻结"),
+    "gradient-accumulation": Words("gradient accumulation", "梯度累积"),
+    "own-sampler": Words("a sampler of its own", "自定义采样器"),
+    "relu-sparsity": Words("ordinary ReLU sparsity", "ReLU 的正常稀疏"),
+    "scaler-skips": Words("the scaler finding its scale", "缩放器在寻找倍数"),
+    "schedule-tail": Words("end of the learning-rate schedule", "学习率计划的末段"),
+    "several-losses": Words("several losses", "多个损失"),
+    "tied-weights": Words("tied weights", "共享权重"),
+    "tiny-tensor": Words("tiny tensor", "极小张量"),
+    "too-early": Words("too early to tell", "为时尚早"),
+    "unscaled-input": Words("unscaled input", "输入未缩放"),
+    "updates-lost": Words("updates lost to rounding", "因舍入丢失的更新"),
+    "vanishing": Words("vanishing gradient", "梯度消失"),
+    "warm-up": Words("warm-up", "预热"),
+    "zero-initialised-branch": Words("zero-initialised branch", "零初始化分支"),
 }
 
 # Why a check did not run: the key before the colon of ``Skipped.why``.
 REASON_WORDS = {
-    "error": N_("the check itself failed"),
-    "missing": N_("does not apply"),
-    "no-baseline": N_("no loss with a known baseline"),
-    "no-labels": N_("no labels seen"),
-    "several-losses": N_("several losses"),
-    "structured-labels": N_("labels are no plain classes"),
-    "sum-reduction": N_("the loss is a sum"),
-    "too-short": N_("run too short"),
+    "error": Words("the check itself failed", "检查本身出错"),
+    "missing": Words("does not apply", "不适用"),
+    "no-baseline": Words("no loss with a known baseline", "没有基线已知的损失"),
+    "no-labels": Words("no labels seen", "没有见到标签"),
+    "several-losses": Words("several losses", "多个损失"),
+    "structured-labels": Words("labels are no plain classes", "标签不是普通类别"),
+    "sum-reduction": Words("the loss is a sum", "损失是求和而非平均"),
+    "too-short": Words("run too short", "训练太短"),
 }
 
 # Units that are said aloud; others are left out or change how a figure is written.
 UNIT_WORDS = {
-    "bits": N_("bits"),
-    "bits/layer": N_("bits a layer"),
-    "bits/step": N_("bits a step"),
-    "calls": N_("calls"),
-    "MAD": N_("times the usual noise"),
-    "nat": N_("nats"),
-    "samples": N_("samples"),
-    "steps": N_("steps"),
-    "s": N_("s"),
+    "bits": Words("bits", "比特"),
+    "bits/layer": Words("bits a layer", "比特/层"),
+    "bits/step": Words("bits a step", "比特/步"),
+    "calls": Words("calls", "次"),
+    "MAD": Words("times the usual noise", "倍平常噪声"),
+    "nat": Words("nats", "奈特"),
+    "samples": Words("samples", "个样本"),
+    "steps": Words("steps", "步"),
+    "s": Words("s", "秒"),
 }
 _PERCENT = {"fraction", "share", "r", "of baseline/100 steps"}
 _YES_NO = {"0/1"}
@@ -185,7 +213,7 @@ def statistic_words(evidence: Evidence, _: Translator) -> str:
     known = STATISTIC_WORDS.get(
         (evidence.statistic, evidence.unit), STATISTIC_WORDS.get(evidence.statistic)
     )
-    return _(known) if known else evidence.statistic
+    return known.told(_.lang) if known else evidence.statistic
 
 
 def measured(value: float | None, evidence: Evidence, _: Translator) -> str:
@@ -200,7 +228,7 @@ def measured(value: float | None, evidence: Evidence, _: Translator) -> str:
     if unit in _YES_NO:
         return _("yes") if value else _("no")
     words = UNIT_WORDS.get(unit)
-    return f"{figure(value)} {_(words)}" if words else figure(value)
+    return f"{figure(value)} {words.told(_.lang)}" if words else figure(value)
 
 
 def unit_of(evidence: Evidence) -> str:
@@ -223,7 +251,7 @@ def percent(share: float) -> str:
 def context_words(name: str, _: Translator) -> str:
     """A benign context in words."""
     known = CONTEXT_WORDS.get(name)
-    return _(known) if known else name.replace("-", " ")
+    return known.told(_.lang) if known else name.replace("-", " ")
 
 
 def reason_words(skipped: Skipped, _: Translator, *, details: bool) -> str:
@@ -231,5 +259,5 @@ def reason_words(skipped: Skipped, _: Translator, *, details: bool) -> str:
     key, colon, rest = skipped.why.partition(":")
     if key not in REASON_WORDS:
         return skipped.why
-    said = _(REASON_WORDS[key])
+    said = REASON_WORDS[key].told(_.lang)
     return f"{said} ({rest.strip()})" if details and colon else said
