@@ -1,8 +1,8 @@
 """Score gradoctor on the whole corpus: a table of every case, and a summary as JSON.
 
-    python tests/cases/score.py                    # all, two at a time; goes on where it stopped
-    python tests/cases/score.py tanh_tower --fresh # some cases, anew
-    python tests/cases/score.py --kind healthy
+    python -m corpus.score                    # all, two at a time; goes on where it stopped
+    python -m corpus.score tanh_tower --fresh # some cases, anew
+    python -m corpus.score --kind healthy
 
 Results are kept in ``.gradoctor/score.json`` with a hash of the script and of gradoctor's own
 sources: what is still true is not run again.
@@ -20,12 +20,11 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-import corpus
-from corpus import Case
 from rich.console import Console
 from rich.table import Table
 
 import gradoctor
+from corpus.cases import Case, load_cases, place_right, report_on, root_right, said, verdict_right
 
 Results = dict[str, dict[str, Any]]
 MARKS = {True: "yes", False: "NO", None: ""}
@@ -44,15 +43,15 @@ def score(case: Case) -> dict[str, Any]:
     """Run one case and judge the report on it."""
     with tempfile.TemporaryDirectory(prefix="gradoctor-case-") as folder:
         try:
-            report = corpus.report_on(case, Path(folder))
+            report = report_on(case, Path(folder))
         except (RuntimeError, subprocess.TimeoutExpired) as fault:
             return {"error": str(fault), "said": str(fault).splitlines()[-1]}
-    row: dict[str, Any] = {"said": corpus.said(report), "overhead": report["overhead"]}
+    row: dict[str, Any] = {"said": said(report), "overhead": report["overhead"]}
     if case.kind == "sick":
-        row["root"] = corpus.root_right(case, report)
-        row["place"] = row["root"] and corpus.place_right(case, report)
+        row["root"] = root_right(case, report)
+        row["place"] = row["root"] and place_right(case, report)
     else:
-        row["quiet"] = corpus.verdict_right(case, report)
+        row["quiet"] = verdict_right(case, report)
     return row
 
 
@@ -97,7 +96,7 @@ def main() -> int:
     args = parse()
     cases = [
         c
-        for c in corpus.load_cases()
+        for c in load_cases()
         if args.kind in (None, c.kind) and (not args.names or c.name in args.names)
     ]
     kept: Results = json.loads(args.out.read_text())["cases"] if args.out.exists() else {}

@@ -6,10 +6,10 @@ import os
 import subprocess
 import sys
 
-import corpus
 import pytest
-from corpus import Case
 
+from corpus import cases
+from corpus.cases import Case
 from gradoctor.commands._forecast import of_run
 
 NO_FORECAST = {"by_hand_data", "maybe_compiled"}
@@ -17,13 +17,13 @@ NO_FORECAST = {"by_hand_data", "maybe_compiled"}
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in corpus.load_cases() if c.kind == "healthy"], ids=lambda c: c.name
+    "case", [c for c in cases.load_cases() if c.kind == "healthy"], ids=lambda c: c.name
 )
 def test_no_healthy_script_is_called_sick(case: Case, tmp_path):
     run = [sys.executable, "-m", "gradoctor", "run", "--quiet", "--checkup", "--db"]
     done = subprocess.run(
         [*run, str(tmp_path / "run.db"), case.script.name], cwd=case.script.parent, check=False,
-        capture_output=True, text=True, timeout=corpus.LIMIT_SECONDS,
+        capture_output=True, text=True, timeout=cases.LIMIT_SECONDS,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert "Your training is not affected" not in done.stderr

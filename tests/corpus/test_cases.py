@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import corpus
 import pytest
-from corpus import Case
 
-CASES = corpus.load_cases()
+from corpus import cases
+from corpus.cases import Case
+
+CASES = cases.load_cases()
 
 
 def of(*kinds: str) -> pytest.MarkDecorator:
@@ -18,18 +19,18 @@ def of(*kinds: str) -> pytest.MarkDecorator:
 
 @of("sick")
 def test_root_and_place(case: Case, tmp_path: Path) -> None:
-    report = corpus.report_on(case, tmp_path)
-    assert corpus.root_right(case, report), f"{case.accept} expected; {corpus.said(report)}"
-    assert corpus.place_right(case, report), (
-        f"expected at {case.lines} in {case.module or 'any module'}; {corpus.said(report)}"
+    report = cases.report_on(case, tmp_path)
+    assert cases.root_right(case, report), f"{case.accept} expected; {cases.said(report)}"
+    assert cases.place_right(case, report), (
+        f"expected at {case.lines} in {case.module or 'any module'}; {cases.said(report)}"
     )
 
 
 @of("mended", "healthy")
 def test_no_false_alarm(case: Case, tmp_path: Path) -> None:
-    report = corpus.report_on(case, tmp_path)
-    assert report["steps"] >= 100, corpus.said(report)
-    assert corpus.verdict_right(case, report), corpus.said(report)
+    report = cases.report_on(case, tmp_path)
+    assert report["steps"] >= 100, cases.said(report)
+    assert cases.verdict_right(case, report), cases.said(report)
 
 
 def test_corpus_is_whole() -> None:

@@ -1,0 +1,1 @@
+"""The corpus: training scripts with labels, and how often gradoctor is right about them."""
