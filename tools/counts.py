@@ -21,7 +21,7 @@ PATTERNS: dict[str, tuple[tuple[str, int], ...]] = {
         (r"(?<=English and Chinese, )\d+(?= rem)", len(REMEDIES)),
     ),
 }
-"""In each document: where a count stands (a pattern that matches the number alone), and the count."""
+"""In each document: where a count stands (a pattern of the number alone), and the count."""
 
 
 def counted(document: str) -> str:
