@@ -15,6 +15,7 @@ from gradoctor.commands import COMMANDS
 from gradoctor.demo import DEMOS
 from gradoctor.knowledge.claims import CLAIMS, VERDICTS
 from gradoctor.knowledge.formulary import entries
+from gradoctor.rules import RULES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -109,10 +110,13 @@ def test_the_table_of_the_lab_has_every_claim_with_a_verdict():
         assert (said[number] != expected) == (number in unexpected), number
 
 
-def test_the_table_of_rules_is_fresh():
-    table = runpy.run_path(str(ROOT / "tools" / "rule_table.py"))["table"]()
-    kept = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
-    assert kept == table, "run `python tools/rule_table.py`"
+def test_every_rule_has_a_fresh_page_in_both_languages():
+    made = runpy.run_path(str(ROOT / "tools" / "rule_table.py"))["files"]()
+    assert len(made) == 1 + 2 * len(RULES)
+    kept = set((ROOT / "docs" / "rules").rglob("*.md")) | {ROOT / "docs" / "rules.md"}
+    assert kept == set(made), "run `python tools/rule_table.py`"
+    for path, text in made.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run tools/rule_table.py"
 
 
 @pytest.mark.parametrize("name", ["diagnosis.en.svg", "diagnosis.zh.svg"])
