@@ -187,3 +187,30 @@ class TestDiagnose:
         net.sites.append(Site(len(net.sites), "loss", "g_loss", meta={"optimizers": [50]}))
         net.each_step("loss.value", len(net.sites) - 1, lambda t: 0.7 + t / 100)
         assert diagnose(net.build()).verdict == "healthy"
+
+
+class TestCertainty:
+    def standing(self, *found: Finding, code: str) -> tuple[str, tuple[str, ...]]:
+        by = told(*found)
+        return by[code].certainty, by[code].rivals
+
+    def test_a_proof_is_proven_whatever_else_was_found(self, monkeypatch):
+        monkeypatch.setitem(RULES, "GD901", Rule("missing-zero-grad", lambda run: (), "structural"))
+        found = finding("GD901"), finding("GD403", Level.SUSPECT), finding("GD509")
+        assert self.standing(*found, code="GD901") == ("proven", ())
+
+    def test_a_root_without_rivals_is_evident(self):
+        assert self.standing(finding("GD101"), finding("GD509"), code="GD101") == ("evident", ())
+        found = finding("GD101"), finding("GD418", Level.NOTE), finding("GD509")
+        assert self.standing(*found, code="GD101") == ("evident", ())
+
+    def test_what_would_explain_the_same_symptom_is_a_rival(self):
+        found = finding("GD303"), finding("GD603"), finding("GD509")
+        assert self.standing(*found, code="GD603") == ("likely", ("GD303",))
+
+    def test_an_outcome_without_a_cause_is_open(self):
+        assert self.standing(finding("GD509"), finding("GD417"), code="GD509") == ("open", ())
+
+    def test_only_roots_have_one(self):
+        by = told(finding("GD101"), finding("GD509"), finding("GD418", Level.NOTE))
+        assert {c for c, f in by.items() if f.certainty} == {"GD101"}

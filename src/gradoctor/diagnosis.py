@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from gradoctor.errors import UnknownRuleError
 from gradoctor.knowledge.baselines import BASELINES
 from gradoctor.knowledge.causes import OUTCOMES, leads_to, prior
 from gradoctor.recording import Recording
-from gradoctor.records import Baseline, Diagnosis, Finding, Level, Skipped
+from gradoctor.records import Baseline, Certainty, Diagnosis, Finding, Level, Skipped
 from gradoctor.rules import RULES, Rule
 from gradoctor.rules.evidence import UndecidedError
 from gradoctor.rules.evidence.loss import leading_function, level
@@ -118,8 +118,36 @@ def digest(run: Recording, found: Iterable[Finding]) -> tuple[Finding, ...]:
         )
         for i, f in enumerate(findings)
     ]
+    marked = [replace(f, **_standing(f, marked)) if f.root else f for f in marked]
     marked.sort(key=lambda f: (not f.root, bool(f.explained_by), -f.level))
     return tuple(marked)
+
+
+class _Standing(TypedDict):
+    certainty: Certainty
+    rivals: tuple[str, ...]
+
+
+def _standing(root: Finding, findings: list[Finding]) -> _Standing:
+    """How sure it is that a root is the root, and what else it may be."""
+    if _proven(root):
+        return {"certainty": "proven", "rivals": ()}
+    rivals = _codes(
+        other
+        for other in findings
+        if other.level >= Level.SUSPECT
+        and not other.explained_by
+        and other.code not in {*OUTCOMES, root.code}
+        and any(leads_to(other.code, f.code) for f in (root, *findings) if f.code in _own(root))
+    )
+    if rivals:
+        return {"certainty": "likely", "rivals": rivals}
+    return {"certainty": "open" if root.code in OUTCOMES else "evident", "rivals": ()}
+
+
+def _own(root: Finding) -> set[str]:
+    """A root and all that it explains."""
+    return {root.code, *root.explains}
 
 
 def _codes(findings: Iterable[Finding]) -> tuple[str, ...]:

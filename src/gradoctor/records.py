@@ -92,6 +92,9 @@ class Level(IntEnum):
     CONFIRMED = 3
 
 
+Certainty = Literal["", "proven", "evident", "likely", "open"]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One measured figure beside the threshold it is judged by."""
@@ -115,6 +118,10 @@ class Finding:
         values: fills the placeholders of the page's summary.
         exclusions: benign contexts that were looked for, as ``(name, found)``.
         explained_by: codes of the findings that explain this one (filled in by the digest).
+        certainty: of a root (filled in by the digest): ``proven`` by structure or bits; ``evident``
+            when all evidence agrees and nothing else would explain it; ``likely`` when other
+            findings would (``rivals``); ``open`` when the harm is certain and its cause not found.
+        rivals: codes of findings that would explain the same symptoms as this root.
     """
 
     level: Level
@@ -131,6 +138,8 @@ class Finding:
     root: bool = False
     explained_by: tuple[str, ...] = ()
     explains: tuple[str, ...] = ()
+    certainty: Certainty = ""
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,8 @@ def vanishing(**changes: Any) -> Finding:
         "name": "vanishing-gradient",
         "root": True,
         "explains": ("GD204", "GD509"),
+        "certainty": "likely",
+        "rivals": ("GD601",),
     }
     return Finding(**{**known, **changes})
 

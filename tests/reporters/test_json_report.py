@@ -57,6 +57,8 @@ def test_report_is_as_promised():
         "root": True,
         "explained_by": [],
         "explains": ["GD204", "GD509"],
+        "certainty": "likely",
+        "rivals": ["GD601"],
         "module": "layers.0",
         "modules": ["layers.0", "layers.1", "layers.2", "layers.3", "layers.4"],
         "file": "train.py",

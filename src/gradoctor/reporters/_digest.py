@@ -24,6 +24,7 @@ from gradoctor.reporters._words import (
     reason_words,
     statistic_words,
 )
+from gradoctor.rules import RULES
 
 Data = dict[str, Any]
 
@@ -82,6 +83,7 @@ def entry(
         "evidence": figures,
         "picture": _given_picture(finding, diagnosis) or picture,
         "ruled_out": [context_words(n, _) for n, found in finding.exclusions if not found],
+        "sure": _sure(finding, lang),
         "in_doubt": [context_words(n, _) for n, found in finding.exclusions if found],
         "remedies": [
             {"name": r.name, "text": text(r.name, lang), "code": r.code}
@@ -185,6 +187,18 @@ def values(finding: Finding, diagnosis: Diagnosis) -> dict[str, Any]:
         "last_step": finding.last_step,
         **finding.values,
     }
+
+
+def _sure(finding: Finding, lang: str) -> str | None:
+    """How sure it is that a root is the root; None for what is none."""
+    _ = Translator(lang)
+    names = (f"{code} {RULES[code].name}" if code in RULES else code for code in finding.rivals)
+    return {
+        "proven": _("proven: it follows from what the program did, not from a threshold"),
+        "evident": _("evident: mechanism, duration and harm agree, and nothing else explains it"),
+        "likely": _("likely: {names} would explain it too", names=_(", ").join(names)),
+        "open": _("open: the harm is certain, its cause was not found"),
+    }.get(finding.certainty)
 
 
 def _headline(diagnosis: Diagnosis, causes: int, effects: int, _: Translator) -> str:

@@ -53,8 +53,9 @@ def _share(value: float, top: float, bottom: float, *, log: bool) -> float:
         return 1.0
     if not log:
         return value / top
-    decades = math.log(top / bottom)
-    return 1.0 if not decades else 0.05 + 0.95 * math.log(value / bottom) / decades
+    low = math.log(bottom)  # logs apart: the ratio of two floats may be none
+    span = math.log(top) - low
+    return 1.0 if not span else 0.05 + 0.95 * (math.log(value) - low) / span
 
 
 def thin(rows: Sequence[Any], most: int) -> list[Any]:

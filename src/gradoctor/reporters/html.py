@@ -51,6 +51,7 @@ def _finding(entry: Mapping[str, Any], _: Translator, *, brief: bool = False) ->
         if entry["modules"]:
             parts.append(_row(_("Where"), text(", ".join(entry["modules"][:8]))))
         parts.append(_row(_("Why"), _why(entry, _)))
+        parts.append(_row(_("Sure"), text(entry["sure"] or "")))
     remedies = entry["remedies"][: 1 if brief else 3]
     parts.append(_row(_("Do"), "".join(_remedy(r) for r in remedies), "ol"))
     effects = "".join(

@@ -71,6 +71,8 @@ def _finding(finding: Finding, diagnosis: Diagnosis, lang: str) -> dict[str, Any
         "root": bool(finding.root),
         "explained_by": list(finding.explained_by),
         "explains": list(finding.explains),
+        "certainty": finding.certainty or None,
+        "rivals": list(finding.rivals),
         "module": names[0] if names else None,
         "modules": names,
         "file": file,

@@ -14,7 +14,7 @@ _MODULES = 3  # places listed by name
 _REMEDIES = 3  # more are a command away
 _KNOCK_ONS = 6
 _REASONS = 2
-_LABELS = (N_("What"), N_("Where"), N_("Why"), N_("Do"), N_("So"))
+_LABELS = (N_("What"), N_("Where"), N_("Why"), N_("Sure"), N_("Do"), N_("So"))
 _MARGIN = 2
 _LABEL_ROOM = 38  # figures stand in a column behind their labels, if these are not too long
 
@@ -85,6 +85,8 @@ class _Report:
         self._what(entry)
         self._labelled(N_("Where"), [(self._where(entry), "")])
         self._why(entry)
+        if entry["sure"]:
+            self._labelled(N_("Sure"), [(entry["sure"], "")])
         self._do(entry["remedies"], entry["code"])
         self._knock_ons(entry)
 
