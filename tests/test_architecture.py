@@ -22,20 +22,25 @@ STOREYS = {
     "records": 0, "errors": 0, "_version": 0,
     "recording": 1, "knowledge": 1, "statistics": 1, "theory": 1,
     "capture": 2, "store": 2, "rules": 2, "remedies": 2, "tracing": 2, "lab": 2,
-    "diagnosis": 3, "nn": 3, "prognosis": 3,
+    "trials": 2,
+    "diagnosis": 3, "nn": 3, "prognosis": 3, "interventions": 3,
     "reporters": 4, "experiments": 4, "forecast": 4,
     "checkup": 5, "bootstrap": 5,
     "demo": 6,
     "commands": 7,
 }  # fmt: skip
-TORCH_ROOMS = {"statistics", "capture", "tracing", "forecast", "checkup", "nn", "experiments"}
-NO_TORCH_ROOMS_BELOW = {"store", "rules", "remedies", "diagnosis", "reporters", "commands", "lab"}
+TORCH_ROOMS = {
+    "statistics", "capture", "tracing", "forecast", "checkup", "nn", "experiments", "interventions",
+}  # fmt: skip
+NO_TORCH_ROOMS_BELOW = {
+    "store", "rules", "remedies", "diagnosis", "reporters", "commands", "lab", "trials",
+}  # fmt: skip
 # besides the standard library and lower rooms
 MAY_IMPORT = {
     "recording": {"numpy"}, "theory": {"numpy"}, "nn": {"torch", "numpy"},
     "tracing": {"torch", "numpy"}, "forecast": {"torch", "numpy"}, "prognosis": {"numpy"},
     "experiments": {"torch", "numpy", "sklearn"}, "statistics": {"torch", "numpy"},
-    "capture": {"torch", "numpy"},
+    "capture": {"torch", "numpy"}, "interventions": {"torch", "numpy"},
     "store": {"numpy"}, "rules": {"numpy"}, "diagnosis": {"numpy"},
     "reporters": {"numpy", "rich", "babel", "matplotlib"}, "checkup": {"torch", "numpy"},
     "commands": {"click", "rich"},

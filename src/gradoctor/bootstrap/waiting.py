@@ -9,6 +9,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradoctor.trials.scratch import Scratch
 
 
 class TorchFinder(importlib.abc.MetaPathFinder):
@@ -54,7 +58,14 @@ def wait_for_torch(text: str) -> None:
     if options["main"] and options.get("parent"):
         die_with(options["parent"])
 
+    scratch = leave_files(options["scratch"]) if "trial" in options else None
+
     def imported() -> None:
+        if scratch is not None:  # nobody's training: what fails here must be known
+            from gradoctor.interventions.beginning import begin_trial
+
+            begin_trial(options, scratch)
+            return
         try:
             from gradoctor.bootstrap.begin import begin
 
@@ -70,6 +81,15 @@ def wait_for_torch(text: str) -> None:
         imported()
     else:
         sys.meta_path.insert(0, TorchFinder(imported))
+
+
+def leave_files(folder: str) -> Scratch:
+    """From now on what this process writes goes to a folder of the trial's."""
+    from gradoctor.trials.scratch import Scratch
+
+    scratch = Scratch(folder)
+    scratch.install()
+    return scratch
 
 
 def die_with(parent: int) -> None:

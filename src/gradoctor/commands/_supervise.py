@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
+from gradoctor.trials.launching import command, environment
+
 FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT")
-
-
-def environment(options: dict[str, Any]) -> dict[str, str]:
-    """The child's environment: our bootstrap first on its path, and what it has to know."""
-    import gradoctor
-
-    here = str(Path(gradoctor.__file__).parent / "bootstrap")
-    given = os.environ.get("PYTHONPATH")
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([here, *([given] if given else [])]),
-        "GRADOCTOR_OPTIONS": json.dumps(options),
-        "GRADOCTOR_CLAIM": "1",
-    }
-
-
-def interpreter_flags(command: Sequence[str]) -> list[str]:
-    """The options of Python itself in a command line, such as ``-X dev``; the rest is ours."""
-    flags: list[str] = []
-    arguments = iter(command[1:])
-    for argument in arguments:
-        if not argument.startswith("-") or argument in ("-", "-m", "-c"):
-            break
-        flags.append(argument)
-        if argument in ("-W", "-X", "--check-hash-based-pycs"):
-            flags.append(next(arguments, ""))
-    return flags
 
 
 def supervise(
@@ -54,8 +27,7 @@ def supervise(
     Returns:
         The child's return code as ``subprocess`` gives it: negative for a signal.
     """
-    command = [sys.executable, *interpreter_flags(sys.orig_argv), *target]
-    child = subprocess.Popen(command, env=environment(options))
+    child = subprocess.Popen(command(target), env=environment(options))
 
     def forward(number: int, _: Any) -> None:
         child.send_signal(number)

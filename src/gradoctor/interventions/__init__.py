@@ -1,0 +1,24 @@
+"""What acts inside a trial: the user's own script runs, and one thing in it is changed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from gradoctor.interventions._intervention import Intervention as Intervention
+
+INTERVENTIONS: dict[str, str] = {
+    "learning_rate": "gradoctor.interventions.learning_rate:LearningRate",
+}
+"""Name of each intervention -> the class that is made with its options."""
+
+
+def made(name: str, options: dict[str, Any]) -> Intervention:
+    """An intervention by its name.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    module, attribute = INTERVENTIONS[name].split(":")
+    intervention: Intervention = getattr(import_module(module), attribute)(**options)
+    return intervention

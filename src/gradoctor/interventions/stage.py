@@ -1,0 +1,193 @@
+"""Where interventions act: torch's calls are intercepted and offered to each of them."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import optimizer as torch_optimizer
+from torch.overrides import TorchFunctionMode
+from torch.utils.data import DataLoader, dataloader
+
+from gradoctor.capture.session import Session
+from gradoctor.interventions._intervention import Intervention
+from gradoctor.interventions.course import CourseSink
+from gradoctor.statistics import tensors_in
+
+_SAMPLED = 4096  # elements of a batch that its fingerprint is made of
+
+
+class Operations(TorchFunctionMode):
+    """Offers each operation to the interventions, unless they are at work themselves."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.stage = stage
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self.stage.busy:
+            return func(*args, **kwargs)
+        for intervention in self.stage.wanting:
+            args, kwargs = intervention.call(func, args, kwargs)
+        out = func(*args, **kwargs)
+        for intervention in self.stage.wanting:
+            out = intervention.called(func, (args, kwargs), out)
+        return out
+
+
+class Stage:
+    """A process in which interventions act.
+
+    Args:
+        session: what counts the steps and knows when a backward runs.
+        course: what is told.
+        steps: after so many ``leave`` is called.
+        leave: ends the process.
+
+    Attributes:
+        busy: an intervention runs something itself: nothing is offered meanwhile.
+        depth: modules that are running now.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        course: CourseSink,
+        interventions: Sequence[Intervention],
+        steps: int,
+        leave: Callable[[], None],
+    ) -> None:
+        self.session = session
+        self.course = course
+        self.interventions = list(interventions)
+        self.wanting = [i for i in interventions if i.operations]
+        self.steps = steps
+        self.busy = False
+        self.depth = 0
+        self._leave = leave
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Start intercepting; after capture, so that it sees what the interventions make of it."""
+        hooks = [
+            torch_optimizer.register_optimizer_step_pre_hook(self._before_step),
+            torch_optimizer.register_optimizer_step_post_hook(self._after_step),
+        ]
+        self._undo += [h.remove for h in hooks]
+        self.wrap(torch.autograd, "backward", self._backward)
+        self.wrap(nn.Module, "__call__", self._call)
+        self.wrap(DataLoader, "__iter__", self._iter)
+        self.wrap(dataloader._BaseDataLoaderIter, "__next__", self._next)
+        for intervention in self.interventions:
+            intervention.begin(self)
+        if self.wanting:
+            Operations(self).__enter__()  # type: ignore[no-untyped-call]
+
+    def remove(self) -> None:
+        """Put everything back but the mode, which ends with the process."""
+        for undo in reversed(self._undo):
+            undo()
+        self._undo.clear()
+        self.wanting.clear()
+
+    def wrap(self, home: Any, name: str, around: Callable[..., Any]) -> None:
+        """Put ``around(original, *args, **kwargs)`` in the place of a function."""
+        original = getattr(home, name)
+
+        @functools.wraps(original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return around(original, *args, **kwargs)
+
+        setattr(home, name, wrapper)
+        self._undo.append(lambda: setattr(home, name, original))
+
+    # ---- the script's calls ------------------------------------------------------------------
+    def _call(self, original: Any, module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        top = not (self.depth or self.busy) and self._trains(module)
+        if top:
+            if not self.course.batch:
+                self.course.batch = fingerprint((args, kwargs))
+            for intervention in self.interventions:
+                args, kwargs = intervention.forward(module, args, kwargs)
+        self.depth += 1
+        try:
+            out = original(module, *args, **kwargs)
+        finally:
+            self.depth -= 1
+        if top:
+            for intervention in self.interventions:
+                out = intervention.output(module, out)
+        return out
+
+    def _trains(self, module: nn.Module) -> bool:
+        """A forward of a model in training: not a loss, not what a backward computes again."""
+        if not torch.is_grad_enabled() or self.session.hooks.in_backward:
+            return False
+        if type(module).__module__.startswith("torch.nn.modules.loss"):
+            return False
+        return next(module.parameters(), None) is not None
+
+    def _iter(self, original: Any, loader: Any) -> Any:
+        iterator = original(loader)
+        iterator._gradoctor_loader = loader  # whose batches they are; one may be used again
+        return iterator
+
+    def _next(self, original: Any, iterator: Any) -> Any:
+        batch = original(iterator)
+        loader = getattr(iterator, "_gradoctor_loader", iterator)
+        for intervention in self.interventions:
+            batch = intervention.batch(loader, batch)
+        return batch
+
+    def _backward(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.busy:
+            return original(*args, **kwargs)
+        tensors = args[0] if args else kwargs.get("tensors")
+        roots = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors or ())
+        for intervention in self.interventions:
+            intervention.before_backward(roots)
+        out = original(*args, **kwargs)
+        self._leave_when_done()
+        return out
+
+    def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        for intervention in self.interventions:
+            intervention.before_step(optimizer)
+
+    def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        for intervention in self.interventions:
+            intervention.after_step(optimizer)
+        self._leave_when_done()
+
+    def _leave_when_done(self) -> None:
+        """Not within our own guarded code, where the end would look like a fault."""
+        if self.course.steps >= self.steps:
+            self._leave()
+
+    # ---- for interventions -------------------------------------------------------------------
+    def state(self, **facts: Any) -> None:
+        """Tell the parent what was found; the latest of a name counts."""
+        self.course.state(**facts)
+
+    def end(self) -> None:
+        """Let the interventions say their last."""
+        for intervention in self.interventions:
+            intervention.end()
+
+
+def fingerprint(value: Any) -> str:
+    """Tells batches apart: a checksum of up to 4096 elements of each tensor in it."""
+    total = 0
+    for tensor in tensors_in(value):
+        flat = tensor.detach().reshape(-1)
+        sample = flat[:: max(1, flat.numel() // _SAMPLED)]
+        sample = sample.float() if sample.is_floating_point() else sample
+        total = zlib.crc32(sample.cpu().contiguous().numpy().tobytes(), total)
+    return f"{total:08x}"
