@@ -1,1 +1,4 @@
-"""The corpus: training scripts with labels, and how often gradoctor is right about them."""
+"""The corpus: training scripts with labels, and what gradoctor says of them.
+
+``python -m corpus`` runs it; ``docs/corpus.md`` is the page that it writes.
+"""

@@ -1,21 +1,24 @@
-"""The corpus of training scripts: what each is, how it is run, and when a report on it is right."""
+"""The corpus of training scripts: what each is, and what its diagnosis should be."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import hashlib
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-HERE = Path(__file__).parent
-LIMIT_SECONDS = 180
+from corpus.mutation import inject
+from corpus.seeds import reseeded
 
-Kind = Literal["sick", "mended", "healthy"]
+HERE = Path(__file__).parent
+ARCHITECTURES = HERE / "healthy" / "architectures.toml"
+MUTANTS = HERE / "mutants.toml"
+
+Kind = Literal["sick", "mutant", "mended", "healthy"]
+Half = Literal["tuning", "reporting"]
 
 
 @dataclass(frozen=True)
@@ -23,27 +26,73 @@ class Case:
     """One script and what is expected of its diagnosis.
 
     Attributes:
+        kind: ``sick`` was written so, ``mutant`` is a healthy script with one injected fault.
+        program: what it is a version of; twins and mutants of one program share it.
         accept: codes that are right as the root; the first is the one that the case is about.
         also: codes that may be found besides.
         lines: the root must point to a line of the script that contains one of these texts.
+        module: the root must be in it.
+        operator, mutation: a mutant's operator and the seed of its place.
+        seed: the number of the run; 0 is the script with its own seeds.
     """
 
     name: str
     kind: Kind
     script: Path
+    program: str
+    architecture: str
     accept: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     module: str | None = None
+    operator: str = ""
+    mutation: int = 0
+    seed: int = 0
 
     @property
     def label(self) -> str:
-        return f"{self.name}-{self.kind}"
+        """Unique in the corpus."""
+        return f"{self.name}-{self.kind}" + (f"-seed{self.seed}" if self.seed else "")
+
+    @property
+    def ill(self) -> bool:
+        return self.kind in ("sick", "mutant")
+
+    @property
+    def half(self) -> Half:
+        return half_of(self.program)
+
+    def text(self) -> str:
+        """The script that is run: with its fault, where one is injected, and its run's seeds.
+
+        Raises:
+            ValueError: another run is asked of a script that sets no seed.
+        """
+        text = self.script.read_text(encoding="utf-8")
+        if self.operator:
+            text = inject(text, self.operator, self.mutation).text
+        return reseeded(text, self.seed)
 
 
-def load_cases() -> list[Case]:
+def half_of(program: str) -> Half:
+    """Thresholds are tuned on one half and reported on the other; a program never changes side."""
+    even = hashlib.sha256(program.encode()).digest()[0] % 2 == 0
+    return "tuning" if even else "reporting"
+
+
+@cache
+def load_cases() -> tuple[Case, ...]:
     """Every script of the corpus, by name."""
-    return [*_pairs(), *_healthy()]
+    plain = (*_pairs(), *_healthy())
+    return (*plain, *_mutants({(c.name, c.kind): c for c in plain}))
+
+
+def with_seeds(cases: Iterable[Case], seeds: int) -> list[Case]:
+    """The healthy scripts ``seeds`` times, the others once."""
+    runs = []
+    for case in cases:
+        runs += [replace(case, seed=n) for n in range(seeds if case.kind == "healthy" else 1)]
+    return runs
 
 
 def _pairs() -> Iterable[Case]:
@@ -52,93 +101,49 @@ def _pairs() -> Iterable[Case]:
             continue
         facts = tomllib.loads((folder / "case.toml").read_text(encoding="utf-8"))
         lines = facts["line_contains"]
-        yield Case(
+        sick = Case(
             folder.name,
             "sick",
             folder / "sick.py",
+            program=folder.name,
+            architecture=facts.get("architecture", ""),
             accept=tuple(facts.get("accept_root") or [facts["code"]]),
             also=tuple(facts.get("also", ())),
             lines=tuple([lines] if isinstance(lines, str) else lines),
             module=facts.get("module"),
         )
-        yield Case(folder.name, "mended", folder / "mended.py")
+        yield sick
+        yield Case(folder.name, "mended", folder / "mended.py", sick.program, sick.architecture)
 
 
 def _healthy() -> Iterable[Case]:
+    known = tomllib.loads(ARCHITECTURES.read_text(encoding="utf-8"))
     for script in sorted((HERE / "healthy").glob("*.py")):
-        yield Case(script.stem, "healthy", script)
+        name = script.stem
+        yield Case(name, "healthy", script, name, known.get(name, ""))
 
 
-def report_on(case: Case, folder: Path) -> dict[str, Any]:
-    """Run a script under ``gradoctor run`` in an empty folder; gives the JSON report.
-
-    Raises:
-        RuntimeError: it did not end well, or left no report.
-    """
-    out = folder / "report.json"
-    command = [
-        *(sys.executable, "-m", "gradoctor", "run", "--quiet"),
-        *("--json", str(out), "--db", str(folder / "run.db"), str(case.script)),
-    ]
-    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GRADOCTOR_LANG": "en"}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **threads},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
-    if done.returncode or not out.exists():
-        tail = "\n".join(done.stderr.splitlines()[-8:])
-        raise RuntimeError(f"{case.label}: exit code {done.returncode}\n{tail}")
-    report: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    return report
+def _mutants(plain: dict[tuple[str, str], Case]) -> Iterable[Case]:
+    for row in vetted():
+        origin = plain[row["program"], row["version"]]
+        mutant = inject(origin.script.read_text(encoding="utf-8"), row["operator"], row["seed"])
+        yield Case(
+            f"{origin.name}-{row['operator']}-{row['seed']}",
+            "mutant",
+            origin.script,
+            origin.program,
+            origin.architecture,
+            accept=mutant.accept,
+            also=mutant.also,
+            lines=mutant.lines,
+            operator=row["operator"],
+            mutation=row["seed"],
+        )
 
 
-def roots(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """The sick findings that nothing else explains, as the report orders them."""
-    return [f for f in report["findings"] if f["root"] and f["level"] in ("sick", "confirmed")]
-
-
-def root_right(case: Case, report: dict[str, Any]) -> bool:
-    """The first root is the case's own, and no other root is foreign to it."""
-    found = [f["code"] for f in roots(report)]
-    return bool(found) and found[0] in case.accept and set(found) <= {*case.accept, *case.also}
-
-
-def place_right(case: Case, report: dict[str, Any]) -> bool:
-    """The first root points to the right line of the script (and module, where there is one)."""
-    found = roots(report)
-    if not found or not found[0]["file"] or not found[0]["line"]:
-        return False
-    first = found[0]
-    if (case.script.parent / Path(first["file"]).name) != case.script:
-        return False
-    text = case.script.read_text(encoding="utf-8").splitlines()[first["line"] - 1]
-    in_place = any(accepted in text for accepted in case.lines)
-    return in_place and (
-        case.module is None or any(_within(m, case.module) for m in first["modules"])
-    )
-
-
-def _within(name: str, module: str) -> bool:
-    return name == module or name.startswith(f"{module}.")
-
-
-def verdict_right(case: Case, report: dict[str, Any]) -> bool:
-    """A mended twin must be healthy; a healthy script may at most be suspect."""
-    if case.kind == "mended":
-        return bool(report["verdict"] == "healthy")
-    return bool(report["verdict"] != "sick")
-
-
-def said(report: dict[str, Any]) -> str:
-    """What a report says, in one line."""
-    parts = [
-        f"{'*' if f['root'] else ''}{f['code']}[{f['level']}]@{f['line'] or '-'}"
-        for f in report["findings"]
-        if f["level"] != "note"
-    ]
-    return f"{report['verdict']} after {report['steps']} steps: {' '.join(parts) or 'nothing'}"
+def vetted() -> list[dict[str, Any]]:
+    """The mutants that were measured to be harmed, as ``corpus.mutation.vet`` wrote them."""
+    if not MUTANTS.exists():
+        return []
+    rows: list[dict[str, Any]] = tomllib.loads(MUTANTS.read_text(encoding="utf-8"))["mutant"]
+    return rows

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from corpus import cases
-from corpus.cases import Case
+from corpus import cases, judging
+from corpus.cases import Case, half_of, with_seeds
+from corpus.running import report_on
+from gradoctor.rules import RULES
 
 CASES = cases.load_cases()
 
@@ -19,27 +23,62 @@ def of(*kinds: str) -> pytest.MarkDecorator:
 
 @of("sick")
 def test_root_and_place(case: Case, tmp_path: Path) -> None:
-    report = cases.report_on(case, tmp_path)
-    assert cases.root_right(case, report), f"{case.accept} expected; {cases.said(report)}"
-    assert cases.place_right(case, report), (
-        f"expected at {case.lines} in {case.module or 'any module'}; {cases.said(report)}"
+    report = report_on(case, tmp_path)
+    assert judging.root_right(case, report), f"{case.accept} expected; {judging.said(report)}"
+    assert judging.place_right(case, report), (
+        f"expected at {case.lines} in {case.module or 'any module'}; {judging.said(report)}"
     )
 
 
 @of("mended", "healthy")
 def test_no_false_alarm(case: Case, tmp_path: Path) -> None:
-    report = cases.report_on(case, tmp_path)
-    assert report["steps"] >= 100, cases.said(report)
-    assert cases.verdict_right(case, report), cases.said(report)
+    report = report_on(case, tmp_path)
+    assert report["steps"] >= 100, judging.said(report)
+    assert judging.verdict_right(case, report), judging.said(report)
 
 
 def test_corpus_is_whole() -> None:
     """Every pair has its mend, and every text that a case points to is in its script."""
-    kinds = [case.kind for case in CASES]
-    assert kinds.count("sick") >= 32
-    assert kinds.count("healthy") >= 24
+    kinds = Counter(case.kind for case in CASES)
+    assert kinds["sick"] == kinds["mended"] >= 32
+    assert kinds["healthy"] >= 24
     for case in CASES:
-        text = case.script.read_text(encoding="utf-8")
+        text = case.text()
         assert all(line in text for line in case.lines), case.label
         if case.kind == "sick":
             assert text != (case.script.parent / "mended.py").read_text(encoding="utf-8")
+
+
+def test_every_case_is_labelled() -> None:
+    assert len({case.label for case in CASES}) == len(CASES)
+    for case in CASES:
+        assert case.architecture, f"{case.label}: say what it trains"
+        assert not case.ill or case.accept[0] in RULES or case.kind == "mutant", case.label
+    known = tomllib.loads(cases.ARCHITECTURES.read_text(encoding="utf-8"))
+    assert set(known) == {case.name for case in CASES if case.kind == "healthy"}
+    assert list(known) == sorted(known)
+
+
+def test_halves_are_of_programs_and_balanced() -> None:
+    sides: dict[str, set[str]] = {}
+    for case in CASES:
+        sides.setdefault(case.program, set()).add(case.half)
+    assert all(len(halves) == 1 for halves in sides.values())
+    for kind in ("sick", "healthy"):
+        halves = Counter(case.half for case in CASES if case.kind == kind)
+        assert 0.35 < halves["tuning"] / halves.total() < 0.65, (kind, halves)
+
+
+def test_halves_are_stable() -> None:
+    """A program that changed sides would carry what was tuned on it into the report."""
+    assert half_of("hot_relu") == "tuning"
+    assert half_of("tanh_tower") == half_of("gru_rows") == "reporting"
+
+
+def test_healthy_scripts_run_under_several_seeds() -> None:
+    runs = with_seeds(CASES, 3)
+    assert len({run.label for run in runs}) == len(runs)
+    for run in runs:
+        text, plain = run.text(), cases.replace(run, seed=0).text()
+        assert (text == plain) == (run.seed == 0), f"{run.label} sets no seed"
+        assert text.count("\n") == plain.count("\n")

@@ -10,6 +10,7 @@ import pytest
 
 from corpus import cases
 from corpus.cases import Case
+from corpus.running import LIMIT_SECONDS
 from gradoctor.commands._forecast import of_run
 
 NO_FORECAST = {"by_hand_data", "maybe_compiled"}
@@ -23,7 +24,7 @@ def test_no_healthy_script_is_called_sick(case: Case, tmp_path):
     run = [sys.executable, "-m", "gradoctor", "run", "--quiet", "--checkup", "--db"]
     done = subprocess.run(
         [*run, str(tmp_path / "run.db"), case.script.name], cwd=case.script.parent, check=False,
-        capture_output=True, text=True, timeout=cases.LIMIT_SECONDS,
+        capture_output=True, text=True, timeout=LIMIT_SECONDS,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert "Your training is not affected" not in done.stderr
