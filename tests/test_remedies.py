@@ -134,6 +134,11 @@ def attention() -> Names:
     return {n: 100 * torch.randn(2, 3, 5, 8) for n in ("query", "key", "value")}
 
 
+def tokens() -> Names:
+    model = nn.Sequential(nn.Embedding(7, 8), nn.Linear(8, 7))
+    return {"tokens": torch.randint(0, 7, (4, 10)), "model": model}
+
+
 def regression() -> Names:
     target = 500 + 100 * torch.randn(16, 3)
     return {"target": target, "train_targets": target}
@@ -150,6 +155,9 @@ SCENES: dict[str, Callable[[], Names]] = {
     "set_head_bias_to_target_mean": regression,
     "use_bce_with_logits": lambda: {"targets": torch.randint(0, 2, (16, 3))},
     "use_bce_for_several_labels": lambda: {"multi_hot": torch.randint(0, 2, (16, 3))},
+    "end_with_a_linear_layer": lambda: {"head": nn.Linear(8, 3)},
+    "bring_targets_into_range": regression,
+    "shift_labels_once": tokens,
     "use_class_indices": lambda: {"one_hot": torch.eye(3)},
     "pass_training_to_dropout": lambda: {"self": Tiny().eval()},
     "use_dropout_modules": lambda: {"self": Tiny().eval()},
@@ -261,6 +269,20 @@ class TestEffect:
         scope = run("standardise_targets", **regression())
         assert scope["loss"] < 3
         assert 300 < scope["prediction"].mean() < 700
+
+    def test_targets_end_at_the_edges_of_the_range(self):
+        target = run("bring_targets_into_range", **regression())["target"]
+        assert (target.min().item(), target.max().item()) == (0.0, 1.0)
+
+    def test_no_counted_target_gives_no_nan(self):
+        nothing = torch.full((16,), -100)
+        assert run("divide_by_counted_targets", targets=nothing)["loss"].item() == 0.0
+        mean = run("ignore_a_number_no_class_has")["loss"]
+        assert run("divide_by_counted_targets")["loss"].item() == pytest.approx(mean.item())
+
+    def test_labels_are_the_next_tokens(self):
+        scope = run("shift_labels_once", **tokens())
+        assert torch.equal(scope["labels"][:, :-1], scope["inputs"][:, 1:])
 
     def test_nll_of_logits_is_cross_entropy(self):
         left = run("apply_log_softmax_before_nll")["loss"]

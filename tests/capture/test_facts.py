@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -359,3 +360,72 @@ def test_recurrent_gradients_fade_towards_the_first_step() -> None:
     for name in ("rnn", "cell"):
         assert seen.series(name, "time.length") == [12.0, 12.0]
         assert all(slope > 0.2 for slope in seen.series(name, "time.slope")), name
+
+
+class TestTokens:
+    """Labels beside the ids that went in, and what makes a model causal."""
+
+    ids = torch.randint(0, 9, (6, 13))
+
+    def train(self, inputs: torch.Tensor, labels: torch.Tensor, body: nn.Module) -> None:
+        embed, head = nn.Embedding(9, 8), nn.Linear(8, 9)
+        optimizer = torch.optim.SGD([*embed.parameters(), *head.parameters()], lr=0.1)
+        for _ in range(3):
+            out = body(embed(inputs))
+            logits = head(out[0] if isinstance(out, tuple) else out)
+            optimizer.zero_grad()
+            F.cross_entropy(logits.flatten(0, 1), labels.flatten()).backward()
+            optimizer.step()
+
+    def test_labels_shifted_by_one(self) -> None:
+        with watched() as seen:
+            self.train(self.ids[:, :-1], self.ids[:, 1:], nn.Identity())
+        assert seen.series("cross_entropy", "label.next") == [1.0] * 3
+        assert max(seen.series("cross_entropy", "label.copy")) < 0.5
+        assert seen.of("causal") == []
+
+    @pytest.mark.parametrize(
+        ("layer", "how"),
+        [(nn.GRU(8, 8, batch_first=True), ["recurrent"]),
+         (nn.LSTM(8, 4, batch_first=True, bidirectional=True), [])],
+    )  # fmt: skip
+    def test_recurrence(self, layer: nn.Module, how: list[str]) -> None:
+        with watched() as seen:
+            self.train(self.ids, self.ids, layer)
+        assert [f.data["how"] for f in seen.of("causal")] == how
+
+    @pytest.mark.parametrize("kind", ["flag", "encoder", "filled", "added"])
+    def test_masks(self, kind: str) -> None:
+        later = torch.ones(13, 13, dtype=torch.bool).triu(1)
+        minus = torch.zeros(13, 13).masked_fill(later, -math.inf)
+        layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True)
+        bodies = {
+            "flag": lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True),
+            "encoder": lambda x: layer(x, src_mask=minus),
+            "filled": lambda x: (x @ x.mT).masked_fill(later, -math.inf).softmax(-1) @ x,
+            "added": lambda x: (x @ x.mT + minus).softmax(-1) @ x,
+        }
+        with watched() as seen:
+            self.train(self.ids, self.ids, bodies[kind])  # type: ignore[arg-type]
+        assert [f.data["how"] for f in seen.of("causal")] == ["mask"]
+
+
+@pytest.mark.parametrize(
+    ("loss_of", "coefficient"),
+    [
+        (lambda z: F.cross_entropy(z, y), 1.0),
+        (lambda z: F.cross_entropy(z, y, reduction="sum"), 48.0),
+        (lambda z: F.cross_entropy(z, y) / 4, 0.25),
+        (lambda z: F.cross_entropy(z, y, reduction="none").sum(), 48.0),
+        (lambda z: 3 * F.cross_entropy(z, y) + z.square().mean(), 3.0),
+    ],
+)
+def test_the_weight_of_a_loss_in_backward(loss_of: Any, coefficient: float) -> None:
+    with watched() as seen:
+        model, optimizer = model_and_optimizer()
+        for _ in range(2):
+            optimizer.zero_grad()
+            loss_of(model(x)).backward()
+            optimizer.step()
+    got = seen.series("cross_entropy", "lossfn.coefficient")
+    assert got == pytest.approx([coefficient] * 2, rel=1e-5)

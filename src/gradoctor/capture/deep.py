@@ -57,6 +57,7 @@ class DeepLook:
 
     def observe(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """One operation was run in training."""
+        self.session.causality.observe(func, args, kwargs)
         if func in CUTS:
             self._cut(CUTS[func], args)
         elif func in MIXING and len(args) >= 2:

@@ -55,6 +55,9 @@ class Listener(Protocol):
     ) -> None:
         """A module that is watched gave this in a training forward of ``top``."""
 
+    def on_ids(self, ids: Any) -> None:
+        """An embedding was given these in a training forward."""
+
     def on_cut(self, module: nn.Module) -> None:
         """Inside a training forward a module runs without gradient."""
 
@@ -157,6 +160,8 @@ class ModuleWatch:
         self.used.add(info.site)
         self.models.ran(info, tensor)
         self.listener.on_output(info, module, tensor, top)
+        if info.role == "embedding" and args:
+            self.listener.on_ids(args[0])
         if info.activation in RELU_LIKE and info.dead is None:
             info.dead = kernels.DeadUnits(unit_dim(module, tensor))
         self.measure(info.site, tensor, info.activation, info.dead, top.training)

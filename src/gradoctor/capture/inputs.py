@@ -40,6 +40,9 @@ class Inputs:
             moments.add(x)
             if x.is_floating_point():
                 self.recorder.put(site, kernels.FEATURES, moments.summary())
+            elif x.dim() == 2:
+                padding = kernels.padding_fraction(x).reshape(1)
+                self.recorder.put(site, ("input.padding",), padding)
 
     def _site(self, module: nn.Module, x: torch.Tensor) -> int:
         name = self.models.name_of(module)

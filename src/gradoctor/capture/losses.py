@@ -13,6 +13,7 @@ from gradoctor import statistics as kernels
 from gradoctor.capture.graph import parents
 from gradoctor.capture.recorder import Look, Recorder
 from gradoctor.capture.source import caller
+from gradoctor.capture.targets import Targets
 
 LOSSES: dict[Any, str] = {
     getattr(functional, name): name
@@ -70,8 +71,10 @@ Key = tuple[str, str | None, int | None, int]
 class Losses:
     """Watches loss functions during looks, and every root of backward."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, targets: Targets) -> None:
         self.recorder = recorder
+        self.targets = targets
+        self.scale = 1.0
         self.calls: dict[Key, LossCall] = {}
         self.latest: list[tuple[LossCall, Any, float]] = []
         self.roots: dict[int, list[float | torch.Tensor]] = {}
@@ -99,8 +102,11 @@ class Losses:
         self.latest.append((call, out.grad_fn, float(value.float().mean())))
         self.batch = prediction.shape[0] if prediction.dim() else 1
         with torch.no_grad(), torch._C.DisableTorchFunction():
-            self._measure(call, prediction.detach(), target.detach(), value, given)
+            terms = self._measure(call, prediction.detach(), target.detach(), value, given)
             self._describe(call, prediction, target, out, given)
+            made_by = producer(prediction)[0]
+            self.targets.reach(call.site, name, made_by, target.detach())
+        self.targets.weigh(call.site, out, terms, lambda: self.scale)
 
     def _meet(self, key: Key, given: dict[str, Any]) -> LossCall:
         name, file, line, _ = key
@@ -124,29 +130,49 @@ class Losses:
         target: torch.Tensor,
         value: torch.Tensor,
         given: dict[str, Any],
-    ) -> None:
+    ) -> float | torch.Tensor:
+        """Record what the call was given; gives the terms that its value is a sum over."""
         put = self.recorder.put
         classes = call.function in CLASSIFYING and prediction.dim() >= 1
         class_dim = 1 if prediction.dim() > 1 else 0
         count = prediction.shape[class_dim] if classes else None
         ignore = given.get("ignore_index", -100) if classes else None
         call.baseline.add(target, count)
-        mean = value.float().mean() / _terms(call.function, target, ignore, given)
-        put(call.site, ("lossfn.value",), mean.reshape(1))
+        terms = _terms(call.function, target, ignore, given)
+        put(call.site, ("lossfn.value",), (value.float().mean() / terms).reshape(1))
         put(call.site, ("lossfn.baseline",), call.baseline.value())
         put(call.site, kernels.PREDICTION, kernels.summarise_prediction(prediction, classes))
         put(call.site, kernels.SHAPE, kernels.summarise_probability_shape(prediction, class_dim))
         put(call.site, kernels.TARGET, kernels.summarise_target(target, ignore))
         labels = call.baseline.labels
         if labels is not None and classes:
-            entropy = labels.batch_entropy(target)
-            expected = labels.expected_batch_entropy(target.numel())
-            put(call.site, ("label.entropy",), entropy)
-            put(call.site, ("label.expected_entropy",), expected)
-            rows = prediction.float().movedim(class_dim, -1)
-            rows = rows.reshape(-1, prediction.shape[class_dim])
-            mean = (rows.softmax(1) if call.function == "cross_entropy" else rows.exp()).mean(0)
-            put(call.site, ("lossfn.kl",), labels.kl_to(mean))
+            self._measure_labels(call, labels, prediction, target, class_dim)
+        elif prediction.dim():
+            self.targets.two_classes(call.site, call.function, prediction, target)
+        return terms
+
+    def _measure_labels(
+        self,
+        call: LossCall,
+        labels: kernels.LabelCounts,
+        prediction: torch.Tensor,
+        target: torch.Tensor,
+        class_dim: int,
+    ) -> None:
+        put = self.recorder.put
+        put(call.site, ("label.entropy",), labels.batch_entropy(target))
+        expected = labels.expected_batch_entropy(target.numel())
+        put(call.site, ("label.expected_entropy",), expected)
+        rows = prediction.float().movedim(class_dim, -1).reshape(-1, prediction.shape[class_dim])
+        logits = call.function == "cross_entropy"
+        mean = (rows.softmax(1) if logits else rows.exp()).mean(0)
+        put(call.site, ("lossfn.kl",), labels.kl_to(mean))
+        if logits:
+            put(call.site, ("lossfn.logz",), kernels.log_partition(rows).reshape(1))
+        ignore = -100 if labels.ignore_index is None else labels.ignore_index
+        self.targets.labels(call.site, target, ignore)
+        if prediction.dim() == 2:
+            self.targets.classes(call.site, labels.classes, rows.argmax(1), target)
 
     def _describe(
         self,
@@ -169,6 +195,7 @@ class Losses:
             "target_dtype": str(target.dtype).removeprefix("torch."),
             **self._producer(prediction), "label_smoothing": given.get("label_smoothing", 0.0),
             "weighted": given.get("weight") is not None, "classes": None,
+            "binary": bool(((target == 0) | (target == 1)).all()),
         }  # fmt: skip
         if call.function in CLASSIFYING:
             data["classes"] = prediction.shape[1 if prediction.dim() > 1 else 0]
@@ -176,6 +203,7 @@ class Losses:
         if labels is not None and labels.counts is not None:
             if labels.classes <= 1024:
                 data["label_counts"] = [int(c) for c in labels.counts.tolist()]
+            data["ignore_index"] = labels.ignore_index
             data["ignored"] = 1 - float(labels.counts.sum()) / max(1, labels.seen)
         if target.dim() == 2 and target.shape == prediction.shape:
             self._describe_rows(data, target)
@@ -206,6 +234,7 @@ class Losses:
             line=line, meta={"function": function},
         )  # fmt: skip
         self.roots.setdefault(site, []).append(_value(tensor, scale))
+        self.scale = scale
         if self.latest:
             self._link(site, tensor, scale)
         return site

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from gradoctor.capture.by_hand import HandSteps
+from gradoctor.capture.causality import Causality
 from gradoctor.capture.faults import Faults
 from gradoctor.capture.governor import Governor
 from gradoctor.capture.graph import leaves
@@ -27,6 +28,7 @@ from gradoctor.capture.places import Places
 from gradoctor.capture.recorder import Look, Recorder, Sink
 from gradoctor.capture.schedulers import Schedulers
 from gradoctor.capture.source import caller
+from gradoctor.capture.targets import Targets
 
 PATIENCE = 20
 """Backwards without any update after which each backward counts as a step."""
@@ -68,7 +70,9 @@ class Session:
         self.by_hand = HandSteps(self.models, self.parameters)
         self.hidden = HiddenParameters(self.recorder, self.models)
         self.modes = Modes(self.recorder)
-        self.losses = Losses(self.recorder)
+        self.targets = Targets(self.recorder, self.guard)
+        self.losses = Losses(self.recorder, self.targets)
+        self.causality = Causality(self.recorder)
         self.faults = Faults(self.recorder, self._site_of)
         self.inputs = Inputs(self.recorder, self.models)
         self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self)
@@ -149,6 +153,8 @@ class Session:
         if self.recorder.step == 0:
             self._meet_parameters()
         self.inputs.observe(module, args)
+        for x in args:
+            self.targets.see_ids(x)
         if self.prospect is not None:
             self.guard.part("forecast", self.prospect.begin, module, args)
 
@@ -166,6 +172,11 @@ class Session:
     ) -> None:
         """A module that is watched gave this in a training forward."""
         self.modes.observe(info, module, output, top)
+        self.causality.see(module)
+
+    def on_ids(self, ids: Any) -> None:
+        """An embedding was given these in a training forward."""
+        self.targets.see_ids(ids)
 
     def on_cut(self, module: nn.Module) -> None:
         """A module runs without gradient inside a training forward."""
@@ -289,6 +300,7 @@ class Session:
         if look >= Look.FULL:
             self._state_structure()
         self.faults.close_step()
+        self.targets.close_step()
         now = perf_counter()
         own = self.guard.seconds - self._own_before
         recorder.put(0, ("step.seconds", "own.seconds"), (now - self._begun, own))

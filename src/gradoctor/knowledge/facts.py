@@ -70,7 +70,9 @@ FACTS: dict[str, dict[str, str]] = {
         "label_counts": "list of counts per class (K <= 1024), or None",
         "one_hot": "target rows are 0/1 with exactly one 1",
         "multi_label": "target rows are 0/1 with other sums",
+        "binary": "all targets are 0 or 1 (latest look)",
         "ignored": "fraction ignored so far",
+        "ignore_index": "",
         "label_smoothing": "",
         "weighted": "class weights were given",
         "negative": "times it returned a negative value",
@@ -89,6 +91,8 @@ FACTS: dict[str, dict[str, str]] = {
         "reaches_loss": "its result led to a loss function or a"
         " mean()/sum() that backward started from",
     },
+    # what keeps a position from seeing later ones: one for each kind (site = None)
+    "causal": {"how": "mask (triangular, or is_causal) or recurrent (one direction)"},
     # an operation that cuts the graph between trainable parameters and the loss (site = None)
     "cut": {
         "op": "detach, item, numpy, data, argmax, round, no_grad, tensor, ...",

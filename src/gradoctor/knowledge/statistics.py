@@ -130,6 +130,57 @@ _TABLE: tuple[Statistic, ...] = (
     Statistic("target.max", _FN, "", "full", "largest target, ignored ones left out"),
     Statistic("target.nonfinite", _FN, "count", "full", "NaN or infinite targets"),
     Statistic("target.hash", _FN, "", "full", "24-bit hash of the target batch"),
+    Statistic("target.ignored", _FN, "fraction", "full", "class labels equal to ignore_index"),
+    Statistic(
+        "target.outside",
+        _FN,
+        "fraction",
+        "full",
+        "targets outside the range of the activation that made the prediction",
+    ),
+    Statistic(
+        "target.beyond", _FN, "", "full", "mean square of how far targets lie outside that range"
+    ),
+    Statistic(
+        "lossfn.coefficient",
+        _FN,
+        "ratio",
+        "full",
+        "derivative of the root of backward with respect to the mean loss of a term: 1 when the"
+        " mean is the root, N for a sum of N terms",
+    ),
+    Statistic("lossfn.logz", _FN, "", "full", "cross entropy: mean logsumexp of the logits"),
+    # labels of tokens beside the ids [batch, time] that went into the model
+    Statistic("label.copy", _FN, "fraction", "full", "labels[t] == ids[t]"),
+    Statistic("label.next", _FN, "fraction", "full", "labels[t] == ids[t+1]"),
+    Statistic("label.after_next", _FN, "fraction", "full", "labels[t] == ids[t+2]"),
+    Statistic("label.previous", _FN, "fraction", "full", "labels[t] == ids[t-1]"),
+    Statistic(
+        "label.padding", _FN, "fraction", "full", "labels that count and are the ids' padding"
+    ),
+    # classes of single labels (not of tokens), old batches fading at 0.9 a look
+    Statistic(
+        "class.imbalance",
+        _FN,
+        "ratio",
+        "full",
+        "most frequent over least frequent class of the labels so far",
+    ),
+    Statistic(
+        "class.rare_recall",
+        _FN,
+        "fraction",
+        "full",
+        "share of the rare classes' samples (ten times rarer than the most frequent) that are"
+        " predicted right",
+    ),
+    Statistic(
+        "class.frequent_recall", _FN, "fraction", "full", "the same of the most frequent class"
+    ),
+    Statistic(
+        "class.rare_share", _FN, "ratio", "full", "predictions of rare classes over their labels"
+    ),
+    Statistic("class.rare_seen", _FN, "samples", "full", "labels of rare classes in the tally"),
     Statistic("label.entropy", _FN, "nat", "full", "entropy of the labels in this batch"),
     Statistic(
         "label.expected_entropy",
@@ -171,6 +222,13 @@ _TABLE: tuple[Statistic, ...] = (
         "largest std over smallest non-zero std of the features",
     ),
     Statistic("input.samples", _IN, "samples", "full", "samples seen so far"),
+    Statistic(
+        "input.padding",
+        _IN,
+        "fraction",
+        "full",
+        "ids [batch, time] in the run of equal ids that most rows end in",
+    ),
     # ---- activations: outputs of leaf modules and of functional activations
     Statistic("act.rms", _ACT, "", "full", "root mean square of the output"),
     Statistic("act.absmax", _ACT, "", "full", "largest magnitude; exact; NaN shows in nonfinite"),

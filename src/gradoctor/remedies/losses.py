@@ -33,7 +33,7 @@ LOSSES: tuple[Remedy, ...] = (
     ),
     remedy(
         "use_bce_with_logits",
-        "503:1",
+        "503:1 506:2",
         """
         logits = model(inputs)  # without sigmoid
         loss = F.binary_cross_entropy_with_logits(logits, targets.float())
@@ -81,6 +81,52 @@ LOSSES: tuple[Remedy, ...] = (
         mean, std = train_targets.mean(0), train_targets.std(0)
         loss = F.mse_loss(model(inputs), (target - mean) / std)
         prediction = model(inputs) * std + mean  # in the target's unit
+        """,
+    ),
+    remedy(
+        "use_cross_entropy_for_classes",
+        "506:1",
+        "loss = F.cross_entropy(logits, targets)  # no softmax, no mse_loss",
+    ),
+    remedy(
+        "end_with_a_linear_layer",
+        "508:1",
+        "prediction = head(encoder(inputs))  # head: nn.Linear, no activation",
+    ),
+    remedy(
+        "bring_targets_into_range",
+        "508:2",
+        """
+        low, high = train_targets.amin(0), train_targets.amax(0)
+        target = (target - low) / (high - low)  # 0 to 1, as a sigmoid gives
+        """,
+    ),
+    remedy(
+        "divide_by_counted_targets",
+        "512:1",
+        """
+        counted = (targets != -100).sum().clamp_min(1)
+        total = F.cross_entropy(logits, targets, reduction="sum")
+        loss = total / counted
+        """,
+    ),
+    remedy(
+        "ignore_a_number_no_class_has",
+        "512:2",
+        "loss = F.cross_entropy(logits, targets, ignore_index=-100)",
+    ),
+    remedy(
+        "average_the_loss",
+        "513:1",
+        'loss = F.cross_entropy(logits, targets, reduction="mean")',
+    ),
+    remedy(
+        "shift_labels_once",
+        "519:1",
+        """
+        inputs, labels = tokens[:, :-1], tokens[:, 1:]
+        logits = model(inputs)
+        loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten())
         """,
     ),
 )

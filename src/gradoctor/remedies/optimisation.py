@@ -7,7 +7,7 @@ from gradoctor.remedies._remedy import Remedy, remedy
 OPTIMISATION: tuple[Remedy, ...] = (
     remedy(
         "lower_learning_rate",
-        "102:5 201:1 202:5 401:1 418:2 701:4",
+        "102:5 201:1 202:5 401:1 418:2 513:2 701:4",
         """
         for group in optimizer.param_groups:
             group["lr"] /= 10

@@ -37,6 +37,9 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     ("loss.value", "of baseline/100 steps"): Words(
         "fall of the loss in 100 steps", "100 步内损失的下降"
     ),
+    ("prediction.rms", "slope"): Words(
+        "slope of the outputs, against the targets' own", "输出的斜率与目标自身之比"
+    ),
     ("label.entropy", "ratio"): Words(
         "variety of labels in a batch, against chance", "批内标签多样性与随机之比"
     ),
@@ -54,6 +57,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "dropout.p": Words("rate of the dropout", "dropout 的丢弃率"),
     "error.no_grad_fn": Words("backward calls without a graph", "没有计算图的 backward 次数"),
     "init.clones_later": Words("units that are still copies of others", "仍与别的单元相同的单元"),
+    "loss_call.floor": Words("loss of a sample at best", "单个样本损失的下限"),
     "loss_call.classes": Words(
         "outputs, against the classes that occur", "输出个数与出现的类别数相比"
     ),
@@ -102,6 +106,31 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "target.max": Words("largest target", "最大的目标"),
     "target.nonfinite": Words("targets that are not finite", "目标中的非有限数"),
     "target.hash": Words("fingerprint of the targets", "目标的指纹"),
+    "target.ignored": Words("targets that the loss passes over", "损失跳过的目标"),
+    "target.outside": Words("targets that no output can reach", "任何输出都到不了的目标"),
+    "target.beyond": Words(
+        "square of how far targets lie out of reach", "目标超出可达范围之距离的平方"
+    ),
+    "lossfn.coefficient": Words(
+        "weight of the mean loss in backward", "平均损失在反向传播中的系数"
+    ),
+    "lossfn.logz": Words("log of the softmax's denominator", "softmax 分母的对数"),
+    "label.copy": Words("labels equal to the input token", "与输入词元相同的标签"),
+    "label.next": Words("labels equal to the next token", "与下一个词元相同的标签"),
+    "label.after_next": Words(
+        "labels equal to the token after the next", "与再下一个词元相同的标签"
+    ),
+    "label.previous": Words("labels equal to the token before", "与前一个词元相同的标签"),
+    "label.padding": Words("labels that count and are padding", "计入损失的填充标签"),
+    "class.imbalance": Words(
+        "most frequent class, against the rarest", "最多的类别与最少的类别之比"
+    ),
+    "class.rare_recall": Words("rare samples that are found", "被找出的稀有样本"),
+    "class.frequent_recall": Words("frequent samples that are found", "被找出的常见样本"),
+    "class.rare_share": Words(
+        "predictions of rare classes, against their labels", "稀有类别的预测与标签之比"
+    ),
+    "class.rare_seen": Words("rare samples seen of late", "近来见到的稀有样本"),
     "label.entropy": Words("variety of labels in a batch", "批内标签的多样性"),
     "label.expected_entropy": Words(
         "variety of labels expected by chance", "随机时应有的标签多样性"
@@ -119,6 +148,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     ),
     "input.feature_spread": Words("widest over narrowest input feature", "最宽与最窄输入特征之比"),
     "input.samples": Words("samples seen", "见到的样本"),
+    "input.padding": Words("tokens that are padding", "作填充的词元"),
     "act.rms": Words("size of the output", "输出的大小"),
     "act.absmax": Words("largest output", "最大的输出"),
     "act.nonfinite": Words("output is not finite", "输出不是有限数"),

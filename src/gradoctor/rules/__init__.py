@@ -33,8 +33,13 @@ from gradoctor.rules.initialisation.zero_init_symmetry import zero_init_symmetry
 from gradoctor.rules.losses.bce_range import bce_range
 from gradoctor.rules.losses.broadcast_regression import broadcast_regression
 from gradoctor.rules.losses.double_softmax import double_softmax
+from gradoctor.rules.losses.ignored_targets import ignored_targets
 from gradoctor.rules.losses.label_range import label_range
 from gradoctor.rules.losses.logits_into_nll import logits_into_nll
+from gradoctor.rules.losses.mse_for_classification import mse_for_classification
+from gradoctor.rules.losses.output_activation_mismatch import output_activation_mismatch
+from gradoctor.rules.losses.reduction_mistake import reduction_mistake
+from gradoctor.rules.losses.shifted_labels import shifted_labels
 from gradoctor.rules.losses.target_unscaled import target_unscaled
 from gradoctor.rules.numerics.bf16_stagnation import bf16_stagnation
 from gradoctor.rules.numerics.gradscaler_misuse import gradscaler_misuse
@@ -83,8 +88,13 @@ RULES: dict[str, Rule] = {
     "GD503": bce_range,
     "GD504": label_range,
     "GD505": broadcast_regression,
+    "GD506": mse_for_classification,
     "GD507": target_unscaled,
+    "GD508": output_activation_mismatch,
     "GD509": stuck_at_baseline,
+    "GD512": ignored_targets,
+    "GD513": reduction_mistake,
+    "GD519": shifted_labels,
     "GD601": input_unnormalised,
     "GD602": nonfinite_or_constant_input,
     "GD603": not_shuffled,

@@ -28,6 +28,14 @@ from gradoctor.statistics.batches import summarise_input as summarise_input
 from gradoctor.statistics.batches import summarise_prediction as summarise_prediction
 from gradoctor.statistics.batches import summarise_probability_shape as summarise_probability_shape
 from gradoctor.statistics.batches import summarise_target as summarise_target
+from gradoctor.statistics.labels import CLASSES as CLASSES
+from gradoctor.statistics.labels import OFFSETS as OFFSETS
+from gradoctor.statistics.labels import REACH as REACH
+from gradoctor.statistics.labels import ClassTally as ClassTally
+from gradoctor.statistics.labels import compare_with_ids as compare_with_ids
+from gradoctor.statistics.labels import log_partition as log_partition
+from gradoctor.statistics.labels import padding_fraction as padding_fraction
+from gradoctor.statistics.labels import summarise_reach as summarise_reach
 from gradoctor.statistics.parameters import GRAD as GRAD
 from gradoctor.statistics.parameters import PARAM as PARAM
 from gradoctor.statistics.parameters import GradientNoise as GradientNoise

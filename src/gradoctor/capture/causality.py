@@ -1,0 +1,68 @@
+"""What keeps a position of a sequence from seeing later ones: masks and recurrence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gradoctor.capture.recorder import Recorder
+
+_ATTENTION = frozenset(
+    {functional.scaled_dot_product_attention, functional.multi_head_attention_forward}
+)
+_MASKING = frozenset(
+    {
+        torch.Tensor.masked_fill, torch.Tensor.masked_fill_, torch.masked_fill, torch.where,
+        torch.Tensor.add, torch.Tensor.__add__, torch.Tensor.add_, torch.add,
+    }
+)  # fmt: skip
+SMALLEST = 4
+"""Fewest positions of a mask whose triangle is no chance."""
+
+
+class Causality:
+    """States that a triangular mask or a recurrence in one direction took part in training."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self._known: set[str] = set()
+
+    def observe(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """One operation of a deep look."""
+        if "mask" in self._known or not (func in _ATTENTION or func in _MASKING):
+            return
+        attends = func in _ATTENTION
+        given = [*args[1:], *kwargs.values()] if attends else list(args[:2])
+        flagged = attends and bool(kwargs.get("is_causal"))
+        if flagged or any(_is_triangular(x) for x in given):
+            self._state("mask")
+
+    def see(self, module: nn.Module) -> None:
+        """A module ran in training."""
+        if isinstance(module, nn.RNNBase | nn.RNNCellBase) and not getattr(
+            module, "bidirectional", False
+        ):
+            self._state("recurrent")
+
+    def _state(self, how: str) -> None:
+        if how not in self._known:
+            self._known.add(how)
+            self.recorder.fact("causal", None, how, how=how)
+
+
+@torch.no_grad()
+def _is_triangular(x: Any) -> bool:
+    """One value above the diagonal and another on and below it, in the last two dimensions."""
+    if not isinstance(x, torch.Tensor) or x.dim() < 2 or x.requires_grad:
+        return False
+    size = x.shape[-1]
+    if x.shape[-2] != size or size < SMALLEST or x.numel() != size * size:
+        return False
+    square = x.detach().reshape(size, size)
+    above = torch.ones(size, size, dtype=torch.bool, device=x.device).triu(1)
+    upper, lower = square[above], square[~above]
+    same = bool((upper == upper[0]).all()) and bool((lower == lower[0]).all())
+    return same and bool(upper[0] != lower[0])
