@@ -19,7 +19,7 @@ from gradoctor.capture.guard import Guard
 from gradoctor.capture.models import Models, ModuleInfo
 from gradoctor.capture.recorder import Look, Recorder
 from gradoctor.capture.rhythm import TimeGradients
-from gradoctor.capture.roles import RELU_LIKE, SATURATING, first_tensor, unit_dim
+from gradoctor.capture.roles import RELU_LIKE, SATURATING, UNBOUNDED, first_tensor, unit_dim
 
 MAX_CALLS = 6
 """Calls of one module in one step that are measured: a rollout may call it thousands of times."""
@@ -166,7 +166,7 @@ class ModuleWatch:
             info.dead = kernels.DeadUnits(unit_dim(module, tensor))
         self.measure(info.site, tensor, info.activation, info.dead, top.training)
         if info.role == "recurrent" and self.recorder.look >= Look.DEEP:
-            self.rhythm.observe(info.site, module, args, tensor)
+            self.rhythm.observe(info.site, module, args, output)
 
     def measure(
         self,
@@ -185,8 +185,7 @@ class ModuleWatch:
             taken: list[tuple[tuple[str, ...], torch.Tensor]] = [
                 (kernels.ACT, kernels.summarise_activation(values))
             ]
-            if activation in SATURATING:
-                taken.append((kernels.SATURATION, kernels.summarise_saturation(values, activation)))
+            taken += self._special(values, activation)
             if dead is not None:
                 dead.observe(values)
                 fraction = dead.fraction()
@@ -197,6 +196,18 @@ class ModuleWatch:
         node = output.grad_fn
         if output.requires_grad and node is not None:
             node.register_prehook(partial(self._arrive, call, output.output_nr))
+
+    def _special(self, values: torch.Tensor, activation: str) -> list[Measured]:
+        """What only some outputs have: saturation, dormant units, positions."""
+        taken: list[Measured] = []
+        if activation in SATURATING:
+            taken.append((kernels.SATURATION, kernels.summarise_saturation(values, activation)))
+        if activation in UNBOUNDED and values.dim() > 1 and values.numel():
+            dim = unit_dim(None, values)
+            taken.append((("act.dormant_fraction",), kernels.dormant_fraction(values, dim)))
+        if self.recorder.look >= Look.DEEP and values.dim() == 3 and values.numel():
+            taken.append((("act.token_ratio",), kernels.token_ratio(values)))
+        return taken
 
     # ---- backward ----------------------------------------------------------------------------
     def _arrive(self, call: Call, number: int, gradients: tuple[torch.Tensor | None, ...]) -> None:

@@ -9,10 +9,13 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from gradoctor import statistics as kernels
+from gradoctor.capture.attention import ATTENDING, AttentionWatch
 from gradoctor.capture.deep import DROPOUTS, DeepLook, Dropouts
 from gradoctor.capture.losses import LOSSES
 from gradoctor.capture.recorder import Look
+from gradoctor.capture.residual import ADDING, ResidualWatch
 from gradoctor.capture.roles import FUNCTIONAL, RELU_LIKE, is_watched_whole, unit_dim
+from gradoctor.capture.routers import CHOOSING, RouterWatch
 from gradoctor.capture.source import caller
 
 if TYPE_CHECKING:
@@ -52,6 +55,9 @@ class OperationMode(TorchFunctionMode):
         self.session = session
         self.deep = DeepLook(session)
         self.dropouts = Dropouts(session)
+        self.attention = AttentionWatch(session)
+        self.residual = ResidualWatch(session)
+        self.routers = RouterWatch(session)
         self.active = False
         self.seen = 0
         self._counts: dict[tuple[str | None, int | None, str], int] = {}
@@ -91,8 +97,14 @@ class OperationMode(TorchFunctionMode):
             session.guard.call("operations", self._observe, func, args, kwargs, out)
         elif risky := session.faults.kind(func):
             session.guard.call("faults", self._observe_risky, risky, args, out)
+        if func in ATTENDING:
+            session.guard.call("attention", self.attention.observe, func, args, kwargs)
+        elif func in CHOOSING:
+            session.guard.call("routers", self.routers.observe, args, out)
         if session.recorder.look >= Look.DEEP:
             session.guard.call("deep look", self.deep.observe, func, args, kwargs, out)
+            if func in ADDING:
+                session.guard.call("deep look", self.residual.observe, args, out)
         return out
 
     def _observe_risky(self, op: str, args: tuple[Any, ...], out: Any) -> None:
@@ -109,6 +121,8 @@ class OperationMode(TorchFunctionMode):
     def close_step(self) -> float:
         """Forget what belongs to this step; gives the seconds that being in between has cost."""
         self.dropouts.made.clear()
+        for watch in (self.attention, self.residual, self.routers):
+            watch.close_step()
         seen, self.seen = self.seen, 0
         return seen * OVERHEAD
 
@@ -126,7 +140,20 @@ class OperationMode(TorchFunctionMode):
             if func in FUNCTIONAL:
                 self._measure(FUNCTIONAL[func], out, "activation")
             elif any(isinstance(a, nn.Parameter) or _is_leaf(a) for a in args[:3]):
-                self._measure("matmul", out, "matmul")
+                self._measure("matmul", out, "matmul", self._tied(args))
+            elif tied := self._tied(args):
+                self._measure("matmul", out, "matmul", tied)
+
+    def _tied(self, args: tuple[Any, ...]) -> list[int]:
+        """Weights of an embedding, or views of them, among the factors of a product."""
+        held = []
+        for arg in args[:3]:
+            whole = getattr(arg, "_base", None)
+            info = self.session.models.known_parameter(arg if whole is None else whole)
+            if info is not None and info.module is not None:
+                role = self.session.recorder.get(info.module).meta.get("role")
+                held += [info.site] if role == "embedding" else []
+        return held
 
     def _note_producer(self, out: torch.Tensor) -> None:
         """Where an activation was called, or its module made: loss functions may ask."""
@@ -145,7 +172,9 @@ class OperationMode(TorchFunctionMode):
             and is_watched_whole(stack[-1])
         )
 
-    def _measure(self, name: str, out: torch.Tensor, role: str) -> None:
+    def _measure(
+        self, name: str, out: torch.Tensor, role: str, tied: list[int] | None = None
+    ) -> None:
         session = self.session
         if self._step != session.recorder.step:
             self._step = session.recorder.step
@@ -160,6 +189,7 @@ class OperationMode(TorchFunctionMode):
         meta = {
             "activation": name if role == "activation" else "", "role": role, "module": owner,
             "index": index - 1, "class": name, "out_shape": list(out.shape), "model": "",
+            **({"params": tied} if tied else {}),
         }  # fmt: skip
         site = session.recorder.site(
             "module" if role == "matmul" else "op", shown if index == 1 else f"{shown}#{index}",

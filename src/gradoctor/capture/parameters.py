@@ -15,6 +15,8 @@ from gradoctor.capture.recorder import Look, Recorder
 
 UPDATE = ("update.rms", "update.ratio", "update.decay_rms")
 LOW_PRECISION = (torch.bfloat16, torch.float16)
+FEWEST_EQUAL = 16
+"""Elements of two weights that cannot be equal by chance."""
 START = 1024
 """Elements of each weight's first value that are kept, to measure how far it has moved."""
 
@@ -62,6 +64,8 @@ class ParameterWatch:
         self._noise = kernels.GradientNoise()
         self._clones_due: set[int] = set()
         self._first_grads: set[int] = set()
+        self._by_bits: dict[tuple[Any, ...], ParameterInfo] = {}
+        self._twins: list[tuple[ParameterInfo, ParameterInfo]] = []
 
     # ---- before and after a step -------------------------------------------------------------
     def before_step(
@@ -179,6 +183,19 @@ class ParameterWatch:
                 self.recorder.fact("init", info.site, clones_later=None, **facts)
                 if facts.get("clones", 0) > 0:
                     self._clones_due.add(info.site)
+                if not facts["constant"] and parameter.numel() >= FEWEST_EQUAL:
+                    self._look_for_twin(parameter, info)
+
+    def _look_for_twin(self, parameter: torch.Tensor, info: ParameterInfo) -> None:
+        """A weight met before that has the same bits in another storage."""
+        key = (tuple(parameter.shape), *kernels.sample(parameter.detach(), 8).tolist())
+        first = self._by_bits.setdefault(key, info)
+        other = first.tensor()
+        if other is None or first is info or other.device != parameter.device:
+            return
+        if other.data_ptr() != parameter.data_ptr() and torch.equal(other, parameter):
+            self.recorder.fact("cloned", info.site, twin=first.site, later=None)
+            self._twins.append((first, info))
 
     def look_for_clones(self) -> None:
         """Once, at the first look at or after step 20: are the clones still clones?"""
@@ -189,6 +206,11 @@ class ParameterWatch:
                     "init", info.site, count=0, clones_later=kernels.clone_fraction(p.detach())
                 )
         self._clones_due.clear()
+        for first, info in self._twins:
+            p, other = info.tensor(), first.tensor()
+            if p is not None and other is not None:
+                self.recorder.fact("cloned", info.site, count=0, later=torch.equal(p, other))
+        self._twins.clear()
 
 
 @dataclass

@@ -38,6 +38,11 @@ FUNCTIONAL: dict[Any, str] = {
 
 RELU_LIKE = frozenset({"relu", "relu6", "threshold"})
 SATURATING = frozenset({"tanh", "sigmoid"})
+UNBOUNDED = frozenset(
+    {"relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish",
+     "hardswish"}
+)  # fmt: skip
+"""Hidden activations whose units can all but fall silent."""
 
 _OPAQUE = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
 _ROLES: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (

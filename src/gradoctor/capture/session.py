@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gradoctor.capture.affine import AffineChains
 from gradoctor.capture.by_hand import HandSteps
 from gradoctor.capture.causality import Causality
 from gradoctor.capture.faults import Faults
@@ -75,6 +76,7 @@ class Session:
         self.causality = Causality(self.recorder)
         self.faults = Faults(self.recorder, self._site_of)
         self.inputs = Inputs(self.recorder, self.models)
+        self.affine = AffineChains(self)
         self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self)
         self.mode = OperationMode(self)
         self.prospect: Prospect | None = None
@@ -173,6 +175,8 @@ class Session:
         """A module that is watched gave this in a training forward."""
         self.modes.observe(info, module, output, top)
         self.causality.see(module)
+        if not self.recorder.step:
+            self.affine.observe(info.site, module, output)
 
     def on_ids(self, ids: Any) -> None:
         """An embedding was given these in a training forward."""
@@ -222,6 +226,8 @@ class Session:
                     self.sink.meta("device", root.device.type)
                 site = self.losses.root(root, self.scale)
                 self.guard.part("faults", self.faults.at_root, root)
+                if not self.recorder.step:
+                    self.guard.part("affine chains", self.affine.at_root, root)
                 if self.recorder.look >= Look.DEEP:
                     self.guard.part("deep look", self.mode.deep.at_root, root)
         self.recorder.event("backward", site, *caller())

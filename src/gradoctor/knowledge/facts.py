@@ -31,6 +31,16 @@ FACTS: dict[str, dict[str, str]] = {
         "fan_out": "",
         "first_grad_absmax": "of the first gradient seen, or None",
     },
+    # weights with the same random bits in two storages at step 0 (site = the later one)
+    "cloned": {
+        "twin": "id of the parameter site met before it",
+        "later": "they were still equal at the first look at or after step 20, None before",
+    },
+    # layers that follow each other with affine operations only between them (site = the first)
+    "affine": {
+        "layers": "ids of the module sites, in order",
+        "norms": "batch norms among what stands between",
+    },
     # one for each optimizer (site = optimizer)
     "optimizer": {
         "class": "class name",

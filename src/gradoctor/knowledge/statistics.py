@@ -265,6 +265,52 @@ _TABLE: tuple[Statistic, ...] = (
         "units that were 0 for every sample of"
         " a sliding window of >= 20 looks and >= 2000 samples (ReLU-like only)",
     ),
+    Statistic(
+        "act.dormant_fraction",
+        _ACT,
+        "fraction",
+        "full",
+        "units whose mean magnitude is <= 2.5 % of the layer's (activations without upper bound)",
+    ),
+    Statistic(
+        "act.token_ratio",
+        _ACT,
+        "ratio",
+        "deep",
+        "[batch, positions, features]: rms(y - mean over positions)/rms(y): 0 = all positions alike",
+    ),
+    Statistic(
+        "attention.entropy",
+        _ACT,
+        "",
+        "full",
+        "mean entropy of attention rows over the log of the keys they may see (sampled)",
+    ),
+    Statistic(
+        "attention.logit_max",
+        _ACT,
+        "",
+        "full",
+        "largest magnitude of an attention logit that no mask hides (sampled)",
+    ),
+    Statistic("stream.rms", ("op",), "", "deep", "residual sums: rms of the stream after it"),
+    Statistic(
+        "stream.branch", ("op",), "ratio", "deep", "residual sums: rms of the branch over the sum's"
+    ),
+    Statistic(
+        "router.load_max",
+        ("op",),
+        "fraction",
+        "full",
+        "largest share of the choices that one expert got, over the last 20 looks",
+    ),
+    Statistic(
+        "router.starved",
+        ("op",),
+        "fraction",
+        "full",
+        "experts that got less than a tenth of an equal share, over the last 20 looks",
+    ),
     Statistic("actgrad.rms", _ACT, "", "full", "rms of the loss's gradient w.r.t. the output"),
     Statistic("actgrad.absmax", _ACT, "", "full", "its largest magnitude"),
     Statistic("actgrad.nonfinite", _ACT, "0/1", "full", "it has a NaN or infinity"),

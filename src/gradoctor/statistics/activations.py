@@ -18,6 +18,10 @@ ACTGRAD = ("actgrad.rms", "actgrad.absmax", "actgrad.nonfinite", "actgrad.zero_f
 
 SAMPLE = 16384
 ROWS, FEATURES = 64, 2048
+TOKEN_ROWS = 8
+DORMANT = 0.025
+"""Share of the layer's mean magnitude at which a unit counts as dormant (Sokar et al. 2023)."""
+DORMANT_SAMPLE = 1 << 18
 _RMS_SLOPE = {"tanh": 0.681, "sigmoid": 0.212}
 """rms of phi'(z) for z ~ N(0, 1)."""
 
@@ -56,6 +60,28 @@ def _dependence(y: torch.Tensor, absmax: torch.Tensor) -> tuple[torch.Tensor, to
     cosine = (summed @ summed - present) / (present * (present - 1)).clamp_min(1)
     cosine = torch.where(present < 2, torch.full_like(cosine, float("nan")), cosine)
     return (spread / total.clamp_min(1e-30)).sqrt(), cosine
+
+
+@torch.no_grad()
+def token_ratio(y: torch.Tensor) -> torch.Tensor:
+    """rms(y - mean over positions)/rms(y) of ``[batch, positions, features]``, ``[1]``."""
+    rows = y[:: max(1, -(-y.shape[0] // TOKEN_ROWS)), :: max(1, -(-y.shape[1] // ROWS))]
+    rows = scaled(values_of(rows), rows.detach().abs().max().float())
+    total = (rows * rows).mean()
+    spread = (rows - rows.mean(1, keepdim=True)).square().mean()
+    return (spread / total.clamp_min(1e-30)).sqrt().reshape(1)
+
+
+@torch.no_grad()
+def dormant_fraction(y: torch.Tensor, unit_dim: int) -> torch.Tensor:
+    """Fraction of units whose mean magnitude is at most 2.5 % of the layer's, ``[1]``.
+
+    Over a fixed sample of the batch; ``unit_dim`` as for ``DeadUnits``.
+    """
+    whole = values_of(y)
+    rows = whole[:: max(1, -(-whole.shape[0] // ROWS), -(-whole.numel() // DORMANT_SAMPLE))]
+    size = rows.movedim(unit_dim, -1).reshape(-1, rows.shape[unit_dim]).abs().float().mean(0)
+    return (size <= DORMANT * size.mean()).float().mean().reshape(1)
 
 
 @torch.no_grad()
