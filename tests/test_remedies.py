@@ -144,7 +144,27 @@ def regression() -> Names:
     return {"target": target, "train_targets": target}
 
 
+def recurrence() -> Names:
+    return {"rnn": nn.LSTM(4, 8, num_layers=2)}
+
+
+def residual_blocks() -> Names:
+    blocks = [nn.Module() for _ in range(3)]
+    for block in blocks:
+        block.last = nn.Linear(6, 6)
+    return {"blocks": blocks}
+
+
+def words() -> Names:
+    return {"embedding": nn.Embedding(20, 16), "tokens": torch.arange(5)}
+
+
 SCENES: dict[str, Callable[[], Names]] = {
+    "open_forget_gates": recurrence,
+    "use_orthogonal_recurrence": recurrence,
+    "start_branches_at_zero": residual_blocks,
+    "draw_small_embedding": words,
+    "scale_embedding_on_the_way_in": words,
     "load_weights_strictly": lambda: {"state": Tiny().state_dict()},
     "return_to_checkpoint": saved,
     "revive_dead_units": dead_layer,
@@ -213,6 +233,25 @@ class TestEffect:
         alive, after = both()
         assert alive[scene["dead"]].all()
         torch.testing.assert_close(before, after)
+
+    def test_recurrence_starts_open_and_isometric(self):
+        rnn = run("open_forget_gates", **recurrence())["rnn"]
+        assert (rnn.bias_ih_l1[8:16] == 1.0).all()
+        assert (rnn.bias_ih_l1[:8] != 1.0).all()
+        rnn = run("use_orthogonal_recurrence", **recurrence())["rnn"]
+        gate = rnn.weight_hh_l0[8:16]
+        torch.testing.assert_close(gate @ gate.T, torch.eye(8))
+
+    def test_branches_start_silent(self):
+        for block in run("start_branches_at_zero", **residual_blocks())["blocks"]:
+            assert not block.last(torch.randn(4, 6)).any()
+
+    def test_a_shared_embedding_gives_small_logits(self):
+        embedding = run("draw_small_embedding", **words())["embedding"]
+        logits = torch.randn(50, 16) @ embedding.weight.T
+        assert logits.std() < 0.2
+        scope = run("scale_embedding_on_the_way_in", **words())
+        assert 0.5 < scope["x"].std() < 2.0
 
     def test_head_starts_at_the_prior(self):
         labels = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)

@@ -35,7 +35,9 @@ class AffineChains:
         """A module gave this in the first step."""
         if self._done or not isinstance(module, _LAYERS) or output.grad_fn is None:
             return
-        if module.weight.requires_grad and getattr(module, "groups", 1) == 1:
+        # a parametrised weight is computed when it is asked for: it must not be
+        weight = module._parameters.get("weight")
+        if weight is not None and weight.requires_grad and getattr(module, "groups", 1) == 1:
             self.made[output.grad_fn] = site
 
     def at_root(self, root: torch.Tensor) -> None:

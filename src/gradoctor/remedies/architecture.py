@@ -18,12 +18,12 @@ ARCHITECTURE: tuple[Remedy, ...] = (
     ),
     remedy(
         "normalise_before_activations",
-        "101:3 102:3 103:3 201:4 202:3 204:2",
+        "101:3 102:3 103:3 201:4 202:3 204:2 205:2 306:3",
         "block = nn.Sequential(nn.Linear(d, d), nn.LayerNorm(d), nn.ReLU())",
     ),
     remedy(
         "add_residual_connections",
-        "101:4 103:2 204:1",
+        "101:4 103:2 106:1 204:1 306:4",
         """
         class Residual(nn.Module):
             def __init__(self, inner):
@@ -38,12 +38,12 @@ ARCHITECTURE: tuple[Remedy, ...] = (
     ),
     remedy(
         "scale_residual_branches",
-        "102:4",
+        "102:4 205:3 308:1",
         "x = x + branch(x) / (2 * depth) ** 0.5  # depth: number of blocks",
     ),
     remedy(
         "use_gated_recurrence",
-        "101:5",
+        "101:5 108:1",
         "rnn = nn.LSTM(input_size, hidden_size, batch_first=True)  # not nn.RNN",
     ),
     remedy(
@@ -107,6 +107,19 @@ ARCHITECTURE: tuple[Remedy, ...] = (
         block = nn.Sequential(
             nn.Linear(d, d, bias=False), nn.BatchNorm1d(d), nn.ReLU()
         )
+        """,
+    ),
+    remedy(
+        "normalise_before_branches",
+        "308:3",
+        """
+        class PreNorm(nn.Module):
+            def __init__(self, width, branch):
+                super().__init__()
+                self.norm, self.branch = nn.LayerNorm(width), branch
+
+            def forward(self, x):
+                return x + self.branch(self.norm(x))
         """,
     ),
 )

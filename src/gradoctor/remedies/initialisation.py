@@ -7,7 +7,7 @@ from gradoctor.remedies._remedy import Remedy, remedy
 INITIALISATION: tuple[Remedy, ...] = (
     remedy(
         "use_he_initialisation",
-        "101:1 102:1 104:3 201:3 204:3 301:1 302:1 303:1 304:1",
+        "101:1 102:1 104:3 201:3 204:3 205:1 301:1 302:1 303:1 304:1 305:1 306:1",
         """
         for module in model.modules():
             if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d)):
@@ -18,7 +18,7 @@ INITIALISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "use_xavier_initialisation",
-        "202:2 302:2 304:2",
+        "202:2 302:2 304:2 305:2 306:2",
         """
         gain = nn.init.calculate_gain("tanh")  # 5/3; "sigmoid": 1
         for module in model.modules():
@@ -82,6 +82,53 @@ INITIALISATION: tuple[Remedy, ...] = (
         """
         with torch.no_grad():
             head.bias.copy_(train_targets.mean(0))  # head: the last nn.Linear
+        """,
+    ),
+    remedy(
+        "open_forget_gates",
+        "108:2",
+        """
+        # rnn: an nn.LSTM; its gates stand in the order i, f, g, o
+        h = rnn.hidden_size
+        with torch.no_grad():
+            for name, bias in rnn.named_parameters():
+                if name.startswith("bias_ih"):
+                    bias[h : 2 * h] = 1.0
+        """,
+    ),
+    remedy(
+        "use_orthogonal_recurrence",
+        "108:3",
+        """
+        for name, weight in rnn.named_parameters():
+            if name.startswith("weight_hh"):
+                for gate in weight.split(rnn.hidden_size):
+                    nn.init.orthogonal_(gate)
+        """,
+    ),
+    remedy(
+        "start_branches_at_zero",
+        "308:2",
+        """
+        for block in blocks:  # last: the last layer of a block's branch
+            nn.init.zeros_(block.last.weight)
+            nn.init.zeros_(block.last.bias)
+        """,
+    ),
+    remedy(
+        "draw_small_embedding",
+        "311:1",
+        """
+        nn.init.normal_(embedding.weight, std=0.02)  # before training
+        """,
+    ),
+    remedy(
+        "scale_embedding_on_the_way_in",
+        "311:2",
+        """
+        d = embedding.embedding_dim
+        nn.init.normal_(embedding.weight, std=d**-0.5)
+        x = embedding(tokens) * d**0.5  # in forward
         """,
     ),
 )

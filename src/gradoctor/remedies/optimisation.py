@@ -7,7 +7,7 @@ from gradoctor.remedies._remedy import Remedy, remedy
 OPTIMISATION: tuple[Remedy, ...] = (
     remedy(
         "lower_learning_rate",
-        "102:5 201:1 202:5 401:1 418:2 513:2 701:4",
+        "102:5 106:3 201:1 202:5 401:1 418:2 513:2 701:4",
         """
         for group in optimizer.param_groups:
             group["lr"] /= 10
@@ -23,7 +23,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "warm_up_learning_rate",
-        "201:2 401:2",
+        "106:2 201:2 401:2",
         """
         warm = 200  # steps
         scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -33,7 +33,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "clip_gradients",
-        "102:2 201:7 401:3 418:1 701:5",
+        "102:2 108:4 201:7 401:3 418:1 701:5",
         """
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)

@@ -18,6 +18,8 @@ LEVELS = {
 
 # What a statistic is called; with a unit where a rule compares it rather than reads it.
 STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
+    ("stream.rms", "bits"): Words("residual stream, end against start", "残差流首尾之比"),
+    ("act.rms", "bits"): Words("signal, last layer against first", "信号末层与首层之比"),
     ("actgrad.rms", "bits"): Words("gradient, first layer against last", "梯度，首层与末层之比"),
     ("actgrad.rms", "bits/layer"): Words("gradient, change from layer to layer", "梯度逐层的变化"),
     ("actgrad.rms", "R2"): Words(
@@ -56,6 +58,10 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "clip.misplaced": Words("steps with clipping out of place", "裁剪位置不对的步"),
     "dropout.p": Words("rate of the dropout", "dropout 的丢弃率"),
     "error.no_grad_fn": Words("backward calls without a graph", "没有计算图的 backward 次数"),
+    "init.gain": Words("weights, against what the activation needs", "权重与激活函数所需之比"),
+    "init.chi": Words("what a layer does to the gradient's mean square", "一层对梯度均方的乘数"),
+    "init.depth": Words("depth, against the reach of the gradient", "深度与梯度可达深度之比"),
+    "init.logit_std": Words("spread of the first outputs", "最初输出的标准差"),
     "init.clones_later": Words("units that are still copies of others", "仍与别的单元相同的单元"),
     "loss_call.floor": Words("loss of a sample at best", "单个样本损失的下限"),
     "loss_call.classes": Words(
@@ -161,6 +167,14 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "act.saturated_fraction": Words("saturated units", "饱和单元"),
     "act.gain_loss": Words("slope lost in the activation", "激活函数损失的斜率"),
     "act.dead_fraction": Words("dead units", "死亡单元"),
+    "act.dormant_fraction": Words("dormant units", "休眠单元"),
+    "act.token_ratio": Words("how far outputs differ by position", "不同位置输出的差异"),
+    "attention.entropy": Words("spread of the attention", "注意力的分散程度"),
+    "attention.logit_max": Words("largest attention logit", "最大的注意力打分"),
+    "stream.rms": Words("size of the residual stream", "残差流的大小"),
+    "stream.branch": Words("branch, against the stream", "支路与残差流之比"),
+    "router.load_max": Words("share of the busiest expert", "最忙专家所占份额"),
+    "router.starved": Words("experts that get next to nothing", "几乎分不到数据的专家"),
     "actgrad.rms": Words("gradient at the output", "输出处的梯度"),
     "actgrad.absmax": Words("largest gradient at the output", "输出处的最大梯度"),
     "actgrad.nonfinite": Words("gradient is not finite", "梯度不是有限数"),
@@ -193,8 +207,10 @@ CONTEXT_WORDS = {
     "followed-by-norm": Words("followed by a norm", "后接归一化"),
     "frozen": Words("frozen on purpose", "有意冻结"),
     "gradient-accumulation": Words("gradient accumulation", "梯度累积"),
+    "normalised": Words("normalised layers", "带归一化的层"),
     "own-sampler": Words("a sampler of its own", "自定义采样器"),
     "relu-sparsity": Words("ordinary ReLU sparsity", "ReLU 的正常稀疏"),
+    "residual": Words("residual sums", "残差连接"),
     "scaler-skips": Words("the scaler finding its scale", "缩放器在寻找倍数"),
     "schedule-tail": Words("end of the learning-rate schedule", "学习率计划的末段"),
     "several-losses": Words("several losses", "多个损失"),
@@ -235,7 +251,7 @@ UNIT_WORDS = {
 _PERCENT = {"fraction", "share", "r", "of baseline/100 steps"}
 _YES_NO = {"0/1"}
 # Spans in bits are compared by rules; a reader understands the factor.
-_FACTORS = {"actgrad.rms", "act.rms", "grad.rms", "target.std"}
+_FACTORS = {"actgrad.rms", "act.rms", "grad.rms", "stream.rms", "target.std"}
 
 
 def statistic_words(evidence: Evidence, _: Translator) -> str:

@@ -11,6 +11,7 @@ losses 5xx, data 6xx, numerics 7xx, architecture 8xx, wiring 9xx; outcome holds 
 from __future__ import annotations
 
 from gradoctor.rules._rule import Rule
+from gradoctor.rules.activations.activation_explosion_in_depth import activation_explosion_in_depth
 from gradoctor.rules.activations.constant_output_collapse import constant_output_collapse
 from gradoctor.rules.activations.dead_relu import dead_relu
 from gradoctor.rules.activations.rank_collapse import rank_collapse
@@ -21,14 +22,20 @@ from gradoctor.rules.data.input_unnormalised import input_unnormalised
 from gradoctor.rules.data.nonfinite_or_constant_input import nonfinite_or_constant_input
 from gradoctor.rules.data.not_shuffled import not_shuffled
 from gradoctor.rules.data.repeated_batch import repeated_batch
+from gradoctor.rules.gradients.bn_depth_gradient_explosion import bn_depth_gradient_explosion
 from gradoctor.rules.gradients.exploding_gradient import exploding_gradient
 from gradoctor.rules.gradients.gradient_cliff import gradient_cliff
+from gradoctor.rules.gradients.recurrent_gradient_decay import recurrent_gradient_decay
 from gradoctor.rules.gradients.vanishing_gradient import vanishing_gradient
 from gradoctor.rules.gradients.zero_gradient_exact import zero_gradient_exact
+from gradoctor.rules.initialisation.activation_init_mismatch import activation_init_mismatch
 from gradoctor.rules.initialisation.constant_init_symmetry import constant_init_symmetry
 from gradoctor.rules.initialisation.init_gain_too_large import init_gain_too_large
 from gradoctor.rules.initialisation.init_gain_too_small import init_gain_too_small
 from gradoctor.rules.initialisation.initial_loss_mismatch import initial_loss_mismatch
+from gradoctor.rules.initialisation.off_edge_of_chaos import off_edge_of_chaos
+from gradoctor.rules.initialisation.residual_scale_growth import residual_scale_growth
+from gradoctor.rules.initialisation.tied_embedding_scale import tied_embedding_scale
 from gradoctor.rules.initialisation.zero_init_symmetry import zero_init_symmetry
 from gradoctor.rules.losses.bce_range import bce_range
 from gradoctor.rules.losses.broadcast_regression import broadcast_regression
@@ -68,15 +75,22 @@ RULES: dict[str, Rule] = {
     "GD102": exploding_gradient,
     "GD103": gradient_cliff,
     "GD104": zero_gradient_exact,
+    "GD106": bn_depth_gradient_explosion,
+    "GD108": recurrent_gradient_decay,
     "GD201": dead_relu,
     "GD202": saturated_activation,
     "GD204": rank_collapse,
+    "GD205": activation_explosion_in_depth,
     "GD211": constant_output_collapse,
     "GD301": zero_init_symmetry,
     "GD302": constant_init_symmetry,
     "GD303": init_gain_too_small,
     "GD304": init_gain_too_large,
+    "GD305": activation_init_mismatch,
+    "GD306": off_edge_of_chaos,
+    "GD308": residual_scale_growth,
     "GD309": initial_loss_mismatch,
+    "GD311": tied_embedding_scale,
     "GD401": lr_too_high_divergence,
     "GD403": lr_too_low,
     "GD405": lr_schedule_misuse,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gradoctor.rules.evidence.depth import Path, backward_profile, paths, weight_of
 from gradoctor.rules.evidence.exclusions import Exclusion, as_pairs
-from gradoctor.rules.evidence.grade import UndecidedError, grade
+from gradoctor.rules.evidence.grade import UndecidedError, cautious, grade
 from gradoctor.rules.evidence.harm import Harm, diverged, no_progress, stuck, worst_outcome
 from gradoctor.rules.evidence.persistence import Persistence, persistence, window
 from gradoctor.rules.evidence.timing import is_final, start_step
@@ -22,6 +22,7 @@ __all__ = [
     "UndecidedError",
     "as_pairs",
     "backward_profile",
+    "cautious",
     "diverged",
     "first_values",
     "grade",

@@ -34,3 +34,12 @@ def grade(*, persists: bool, harm: bool | None, exclusions: Iterable[Exclusion] 
     else:
         level = Level.NOTE
     return Level(max(Level.NOTE, level - sum(e.found for e in exclusions)))
+
+
+def cautious(*, persists: bool, harm: bool, exclusions: Iterable[Exclusion] = ()) -> Level:
+    """The level of a disease that no proof backs and no long experience: suspect at most.
+
+    Suspect needs persistence and harm and no benign context; a note is what is left.
+    """
+    sure = persists and harm and not any(e.found for e in exclusions)
+    return Level.SUSPECT if sure else Level.NOTE

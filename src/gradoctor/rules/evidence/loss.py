@@ -127,3 +127,12 @@ def initial_ratio(run: Recording) -> float:
         extra = mean if "l1" in str(site.meta.get("function") or site.type) else mean**2
         b += abs(extra) if np.isfinite(extra) else 0.0
     return float(values.values[0]) / b if b > 1e-6 else float("nan")
+
+
+def recovered(run: Recording) -> int:
+    """First step at which the smoothed loss was down to the baseline; -1 if never."""
+    known = level(run)
+    if known is None:
+        return -1
+    reached = np.flatnonzero(known.ratio > -0.05)
+    return int(known.steps[int(reached[0])]) if len(reached) else -1

@@ -11,7 +11,7 @@ from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import UndecidedError, as_pairs
 from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, fine_tuning
-from gradoctor.rules.evidence.loss import initial_ratio, leading_function, level
+from gradoctor.rules.evidence.loss import initial_ratio, leading_function, level, recovered
 
 HIGH, FAR, LOW = 1.5, 3.0, 0.7
 
@@ -34,7 +34,7 @@ def initial_loss_mismatch(run: Recording) -> Iterator[Finding]:
     if site.meta.get("reduction") == "sum":
         raise UndecidedError("sum-reduction")
     known = level(run)
-    back = _recovered(run)
+    back = recovered(run)
     exclusions: tuple[Exclusion, ...] = (
         fine_tuning(run),
         adversarial(run),
@@ -54,15 +54,6 @@ def initial_loss_mismatch(run: Recording) -> Iterator[Finding]:
         evidence=(Evidence("lossfn.value", ratio, HIGH if ratio > 1 else LOW, "ratio", site.id),),
         exclusions=as_pairs(exclusions),
     )
-
-
-def _recovered(run: Recording) -> int:
-    """First step at which the smoothed loss was down to the baseline; -1 if never."""
-    known = level(run)
-    if known is None:
-        return -1
-    reached = np.flatnonzero(known.ratio > -0.05)
-    return int(known.steps[int(reached[0])]) if len(reached) else -1
 
 
 def _weighted(run: Recording, site: int) -> bool:
