@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test lint corpus clean
+.PHONY: help setup demo test lint corpus peers clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -31,6 +31,10 @@ lint: setup ## style, types, imports
 
 corpus: setup ## every script of the corpus under gradoctor, and docs/corpus.md; goes on where it stopped
 	$(BIN)/python -m corpus --page
+
+peers: setup ## other tools on the reporting half of the corpus; then make corpus puts them on its page
+	$(BIN)/python -m pip install --quiet --no-deps --target .gradoctor/peers -r corpus/peers/requirements.txt
+	$(BIN)/python -m corpus.peers
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

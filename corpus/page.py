@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._facts import machine, sentence, table
+from corpus.peers import comparison
 from corpus.scores import (
     Rate,
     Row,
@@ -80,6 +81,7 @@ def page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
         *_failures(rows),
         "## The figures",
         tools({"gradoctor": rows}),
+        *_others(rows),
         "## Taken for what",
         "First roots of sick scripts and injected faults, by family. A right root is on the"
         " diagonal, whatever its code; another cell is a wrong one.",
@@ -113,6 +115,14 @@ def tools(columns: Mapping[str, Sequence[Row]]) -> str:
     names = next(iter(counts.values()))
     body = [[name, *(str(figures[name]) for figures in counts.values())] for name in names]
     return table(["", *counts], body)
+
+
+def _others(rows: Sequence[Row]) -> list[str]:
+    """Beside the other tools, where they were run."""
+    others = comparison.kept()
+    if not others:
+        return []
+    return ["## Beside other tools", comparison.INTRO, comparison.comparison(rows, others)]
 
 
 def _failures(rows: Sequence[Row]) -> list[str]:
