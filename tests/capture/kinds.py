@@ -173,6 +173,22 @@ def autocast_in_bfloat16() -> Outcome:
 
 
 @kind
+def autocast_in_float16() -> Outcome:
+    x, y = data()
+    model = mlp()
+    opt = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    scaler = torch.amp.GradScaler("cpu")
+    for _ in range(STEPS):
+        opt.zero_grad()
+        with torch.autocast("cpu", dtype=torch.float16):
+            loss = F.cross_entropy(model(x), y)
+        scaler.scale(loss).backward()
+        scaler.step(opt)
+        scaler.update()
+    return [p.detach() for p in model.parameters()]
+
+
+@kind
 def gradient_scaler() -> Outcome:
     x, y = data()
     model = mlp()

@@ -209,3 +209,37 @@ def test_dead_units_take_anything(name):
         units.observe(ANY[name])
     x = wide(ANY[name])
     assert float(units.fraction()) == pytest.approx(np.mean((x == 0).all(0)))
+
+
+class TestHalf:
+    def test_room_below_the_largest_number(self):
+        for largest, bits in ((65504.0, 0.0), (16376.0, 2.0), (1.0, 15.99956)):
+            got = kernels.headroom(torch.tensor(largest))
+            assert got.shape == (1,)
+            assert close(float(got), bits)
+
+    @pytest.mark.parametrize("bad", [float("inf"), NAN])
+    def test_no_room_where_it_is_not_finite(self, bad):
+        assert float(kernels.headroom(torch.tensor(bad))) == -1.0
+
+    def test_zeros_have_all_the_room(self):
+        assert float(kernels.headroom(torch.tensor(0.0))) == 64.0
+
+    @pytest.mark.parametrize("spread", [2.0**-24, 2.0**-22, 2.0**-20])
+    def test_what_was_rounded_to_zero_is_underestimated_by_little(self, spread):
+        true = torch.randn(1 << 14, generator=torch.Generator().manual_seed(1)) * spread
+        half = true.half()
+        with untouched(half):
+            subnormal, lost = kernels.summarise_underflow(half).tolist()
+        truth = float((half == 0).float().mean())
+        assert 0.6 * truth <= lost <= 1.2 * truth
+        assert subnormal == float((half[half != 0].abs() < 2.0**-14).float().mean())
+
+    def test_zeros_of_a_mask_are_not_lost(self):
+        grad = torch.randn(64, 64, generator=torch.Generator().manual_seed(1))
+        grad[grad < 0] = 0
+        assert kernels.summarise_underflow(grad.half()).tolist()[1] == 0.0
+
+    def test_nothing_is_known_of_zeros_alone(self):
+        got = kernels.summarise_underflow(torch.zeros(4, 4, dtype=torch.float16))
+        assert bool(torch.isnan(got).all())

@@ -37,7 +37,7 @@ class Call:
 
     site: int
     values: list[Measured]
-    backward: torch.Tensor | None = None
+    backward: list[Measured] | None = None
     training: bool = True
 
 
@@ -182,9 +182,10 @@ class ModuleWatch:
             return
         values = output.detach()
         with torch.no_grad(), torch._C.DisableTorchFunction():
-            taken: list[tuple[tuple[str, ...], torch.Tensor]] = [
-                (kernels.ACT, kernels.summarise_activation(values))
-            ]
+            summary = kernels.summarise_activation(values)
+            taken: list[Measured] = [(kernels.ACT, summary)]
+            if values.dtype == torch.float16:
+                taken.append((kernels.HEADROOM, kernels.headroom(summary[1])))
             taken += self._special(values, activation)
             if dead is not None:
                 dead.observe(values)
@@ -217,7 +218,10 @@ class ModuleWatch:
 
     def _measure_gradient(self, call: Call, gradient: torch.Tensor) -> None:
         with torch.no_grad(), torch._C.DisableTorchFunction():
-            call.backward = kernels.summarise_gradient(gradient.detach())
+            call.backward = [(kernels.ACTGRAD, kernels.summarise_gradient(gradient.detach()))]
+            if gradient.dtype == torch.float16:
+                taken = kernels.summarise_underflow(gradient)
+                call.backward.append((kernels.UNDERFLOW, taken))
 
     # ---- the step's end ----------------------------------------------------------------------
     def close_step(self) -> float:
@@ -230,10 +234,8 @@ class ModuleWatch:
                 (c for c in reversed(calls) if c.backward is not None),
                 next((c for c in reversed(calls) if c.training), calls[-1]),
             )
-            for columns, values in chosen.values:
+            for columns, values in [*chosen.values, *(chosen.backward or ())]:
                 self.recorder.put(site, columns, values)
-            if chosen.backward is not None:
-                self.recorder.put(site, kernels.ACTGRAD, chosen.backward)
         self.calls, self.counts = {}, {}
         self.stack.clear()
         self.rhythm.close_step()

@@ -183,7 +183,7 @@ class Patches:
     def _scale(self, original: Any, scaler: Any, outputs: Any) -> Any:
         out = original(scaler, outputs)
         if scaler.is_enabled():
-            self.session.scale = float(scaler.get_scale())
+            self.session.scale = float(scaler.get_scale()) or 1.0  # it can collapse to 0
         self._note("scale", scaler=scaler)
         return out
 

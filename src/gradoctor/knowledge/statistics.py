@@ -310,11 +310,32 @@ _TABLE: tuple[Statistic, ...] = (
         "fraction",
         "full",
         "experts that got less than a tenth of an equal share, over the last 20 looks",
+        "act.headroom",
+        _ACT,
+        "bits",
+        "full",
+        "float16 outputs: log2(65504 / largest magnitude), -1 where it is not finite",
     ),
     Statistic("actgrad.rms", _ACT, "", "full", "rms of the loss's gradient w.r.t. the output"),
     Statistic("actgrad.absmax", _ACT, "", "full", "its largest magnitude"),
     Statistic("actgrad.nonfinite", _ACT, "0/1", "full", "it has a NaN or infinity"),
     Statistic("actgrad.zero_fraction", _ACT, "fraction", "full", "its exact zeros (sampled)"),
+    Statistic(
+        "actgrad.subnormal_fraction",
+        _ACT,
+        "fraction",
+        "full",
+        "float16 gradients as backward has them (scaled): of the elements that are not zero"
+        " those below 2^-14",
+    ),
+    Statistic(
+        "actgrad.flushed_fraction",
+        _ACT,
+        "fraction",
+        "full",
+        "float16 gradients: elements that were rounded to zero, at the least, of these and"
+        " those that are not zero",
+    ),
     Statistic(
         "time.slope",
         ("module",),

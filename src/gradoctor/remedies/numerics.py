@@ -71,8 +71,39 @@ NUMERICS: tuple[Remedy, ...] = (
         """,
     ),
     remedy(
+        "scale_the_loss",
+        "702:1",
+        """
+        scaler = torch.amp.GradScaler(inputs.device.type)  # once
+
+        optimizer.zero_grad()
+        with torch.autocast(inputs.device.type, dtype=torch.float16):
+            loss = loss_fn(model(inputs), targets)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        """,
+    ),
+    remedy(
+        "compute_in_float32",
+        "703:2 706:2",
+        """
+        # around what overflows
+        with torch.autocast(inputs.device.type, enabled=False):
+            scores = a.float() @ b.float().T
+        """,
+    ),
+    remedy(
+        "stop_when_the_scale_collapses",
+        "706:1",
+        """
+        if scaler.get_scale() < 1.0:  # after scaler.update()
+            raise FloatingPointError("no loss scale makes gradients finite")
+        """,
+    ),
+    remedy(
         "use_bfloat16_autocast",
-        "705:3",
+        "702:2 703:1 705:3 706:3",
         """
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
             loss = loss_fn(model(inputs), targets)

@@ -175,10 +175,17 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "stream.branch": Words("branch, against the stream", "支路与残差流之比"),
     "router.load_max": Words("share of the busiest expert", "最忙专家所占份额"),
     "router.starved": Words("experts that get next to nothing", "几乎分不到数据的专家"),
+    "act.headroom": Words("room left below float16's largest number", "离 float16 最大数的余量"),
     "actgrad.rms": Words("gradient at the output", "输出处的梯度"),
     "actgrad.absmax": Words("largest gradient at the output", "输出处的最大梯度"),
     "actgrad.nonfinite": Words("gradient is not finite", "梯度不是有限数"),
     "actgrad.zero_fraction": Words("gradients that are zero", "梯度中的零"),
+    "actgrad.subnormal_fraction": Words(
+        "gradients below float16's normal range", "低于 float16 正规范围的梯度"
+    ),
+    "actgrad.flushed_fraction": Words(
+        "gradients rounded to zero by float16", "被 float16 舍入为零的梯度"
+    ),
     "time.slope": Words("gradient, change from time step to time step", "梯度逐时间步的变化"),
     "time.length": Words("length of the sequence", "序列长度"),
     "weight.rms": Words("size of the weights", "权重的大小"),

@@ -49,6 +49,9 @@ from gradoctor.rules.losses.reduction_mistake import reduction_mistake
 from gradoctor.rules.losses.shifted_labels import shifted_labels
 from gradoctor.rules.losses.target_unscaled import target_unscaled
 from gradoctor.rules.numerics.bf16_stagnation import bf16_stagnation
+from gradoctor.rules.numerics.fp16_gradient_underflow import fp16_gradient_underflow
+from gradoctor.rules.numerics.fp16_overflow import fp16_overflow
+from gradoctor.rules.numerics.gradscaler_collapse import gradscaler_collapse
 from gradoctor.rules.numerics.gradscaler_misuse import gradscaler_misuse
 from gradoctor.rules.numerics.nan_inf_origin import nan_inf_origin
 from gradoctor.rules.numerics.nan_swallowed import nan_swallowed
@@ -114,8 +117,11 @@ RULES: dict[str, Rule] = {
     "GD603": not_shuffled,
     "GD608": repeated_batch,
     "GD701": nan_inf_origin,
+    "GD702": fp16_gradient_underflow,
+    "GD703": fp16_overflow,
     "GD704": bf16_stagnation,
     "GD705": gradscaler_misuse,
+    "GD706": gradscaler_collapse,
     "GD711": nan_swallowed,
     "GD804": dropout_misuse,
     "GD805": bias_before_norm,

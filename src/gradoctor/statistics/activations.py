@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import torch
@@ -15,6 +16,8 @@ ACT = (
 TIME = ("time.slope", "time.length")
 SATURATION = ("act.saturated_fraction", "act.gain_loss")
 ACTGRAD = ("actgrad.rms", "actgrad.absmax", "actgrad.nonfinite", "actgrad.zero_fraction")
+HEADROOM = ("act.headroom",)
+UNDERFLOW = ("actgrad.subnormal_fraction", "actgrad.flushed_fraction")
 
 SAMPLE = 16384
 ROWS, FEATURES = 64, 2048
@@ -22,6 +25,9 @@ TOKEN_ROWS = 8
 DORMANT = 0.025
 """Share of the layer's mean magnitude at which a unit counts as dormant (Sokar et al. 2023)."""
 DORMANT_SAMPLE = 1 << 18
+LARGEST_HALF = math.log2(torch.finfo(torch.float16).max)
+NORMAL_HALF = torch.finfo(torch.float16).smallest_normal
+SMALLEST_HALF = 2.0**-24
 _RMS_SLOPE = {"tanh": 0.681, "sigmoid": 0.212}
 """rms of phi'(z) for z ~ N(0, 1)."""
 
@@ -104,6 +110,33 @@ def summarise_gradient(g: torch.Tensor) -> torch.Tensor:
     some = sample(g, SAMPLE)
     zero = (some == 0).float().mean() if some.numel() else rms
     return torch.stack([rms, absmax, (~torch.isfinite(absmax)).float(), zero])
+
+
+@torch.no_grad()
+def headroom(absmax: torch.Tensor) -> torch.Tensor:
+    """``HEADROOM``, ``[1]``: bits left between a float16 output's largest magnitude and 65504.
+
+    -1 where it holds a NaN or an infinity.
+    """
+    bits = LARGEST_HALF - absmax.reshape(1).log2()
+    return torch.nan_to_num(bits, nan=-1.0).clamp(-1.0, 64.0)
+
+
+@torch.no_grad()
+def summarise_underflow(g: torch.Tensor) -> torch.Tensor:
+    """The columns ``UNDERFLOW`` of a float16 gradient, float32 ``[2]``; NaN where all is zero.
+
+    What was rounded to zero cannot be told from a true zero. But the elements at one step of
+    float16's finest grid fill the intervals from half a step to one and a half on both sides,
+    twice as wide as the one that rounds to zero: half as many are lost, at the least, since
+    gradients are densest about zero.
+    """
+    size = sample(g.detach(), SAMPLE).abs()
+    there = (size > 0).sum()
+    lost = (size == SMALLEST_HALF).sum() / 2
+    subnormal = ((size > 0) & (size < NORMAL_HALF)).sum()
+    none = torch.where(there > 0, 0.0, float("nan"))
+    return torch.stack([subnormal / there.clamp_min(1) + none, lost / (there + lost) + none])
 
 
 @torch.no_grad()

@@ -1,0 +1,42 @@
+"""How often a gradient scaler refused a step, its ordinary search for a scale left out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gradoctor.recording import Recording
+
+SETTLED = 50
+"""Steps that the scaler may take to find its scale: sixteen halvings lead from 65536 to 1."""
+RATE = 0.05
+FEWEST = 20
+
+
+class Refused(NamedTuple):
+    """Steps that a scaler refused after it should have settled.
+
+    Attributes:
+        steps: refused after step 50, those that followed a growth of the scale taken off.
+        rate: of the steps after step 50.
+        first: the first of them.
+        excessive: more than one in twenty, and twenty or more.
+    """
+
+    steps: int
+    rate: float
+    first: int
+    excessive: bool
+
+
+def refused(run: Recording) -> Refused:
+    """The refusals that a scale which grows now and then does not account for."""
+    skipped = run.series("scaler.skipped")
+    late = skipped.steps[(skipped.values > 0) & (skipped.steps >= SETTLED)]
+    scale = run.series("scaler.scale")
+    grown = int((np.diff(scale.values[scale.steps >= SETTLED]) > 0).sum())
+    count = max(0, len(late) - grown)
+    after = max(1, run.steps - SETTLED)
+    first = int(late[0]) if len(late) else 0
+    return Refused(count, count / after, first, count >= FEWEST and count / after > RATE)
