@@ -81,7 +81,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD703": ("GD708", "GD701", "GD706"),
     "GD704": ("GD403", "GD417"),
     "GD705": ("GD102", "GD401", "GD403", "GD410", "GD411", "GD701"),
-    "GD706": ("GD403", "GD702", "GD905", *_STALL),
+    "GD706": ("GD403", "GD702", *_STALL),
     "GD708": ("GD701",),
     "GD711": ("GD701", "GD417"),
     # ---- architecture
