@@ -310,6 +310,8 @@ _TABLE: tuple[Statistic, ...] = (
         "fraction",
         "full",
         "experts that got less than a tenth of an equal share, over the last 20 looks",
+    ),
+    Statistic(
         "act.headroom",
         _ACT,
         "bits",
