@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from gradoctor.capture.graph import Node, in_order
+from gradoctor.capture.births import Trace, bad_kind, finite_range, is_finite, operation
+from gradoctor.capture.edges import LONG, Edges
 from gradoctor.capture.guard import quiet
-from gradoctor.capture.places import Place
-from gradoctor.capture.recorder import Recorder
-from gradoctor.capture.source import caller
+from gradoctor.capture.lines import Lines, executed, of_backward
+from gradoctor.capture.places import NOWHERE, Place
+from gradoctor.capture.recorder import Look, Recorder
+from gradoctor.capture.source import caller, variables_in_frames
 
 _NAMES = {
     "div": ("div", "true_divide", "__truediv__", "__rtruediv__", "__div__", "__rdiv__", "div_"),
@@ -30,14 +32,9 @@ RISKY: dict[str, str] = {alias: name for name, them in _NAMES.items() for alias 
 }
 """Operations that can turn finite operands into NaN or infinity, by the name torch calls them."""
 
+
 _BREAK_IN_BACKWARD = frozenset({"sqrt", "norm", "std", "pow", "acos", "asin", "div", "rsqrt"})
 """Operations with a finite value and an infinite derivative at the edge of their domain."""
-
-_REPEAT: dict[str, Callable[..., torch.Tensor]] = {
-    "Log": torch.log, "Log2": torch.log2, "Log10": torch.log10, "Log1P": torch.log1p,
-    "Div": torch.div, "Mul": torch.mul, "Acos": torch.acos, "Asin": torch.asin,
-    "Atanh": torch.atanh, "Pow": torch.pow, "Sqrt": torch.sqrt,
-}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -50,15 +47,54 @@ class RiskyCall:
     module: Any
     low: float
     high: float
+    node: Any
+    """Its autograd node when something bad was born; a node keeps its graph alive."""
     born: str
     """``nan`` or ``inf`` when its operands were finite and its result was not, else ''."""
 
 
-class Faults:
-    """Watches operations that can break, and states the first one that did."""
+@dataclass(slots=True)
+class Origin:
+    """What is known of the first bad value; see the fact ``nonfinite``."""
 
-    def __init__(self, recorder: Recorder, site_of: Callable[[Any], int | None]) -> None:
+    where: str
+    value: str
+    op: str = ""
+    file: str | None = None
+    line: int | None = None
+    module: Any = None
+    low: float = math.nan
+    high: float = math.nan
+    dtype: str = ""
+    source: str = ""
+    operand: Any = None
+    exact: bool = False
+    step: int = 0
+
+
+class Faults:
+    """Watches operations that can break, and states the first one that did.
+
+    Args:
+        site_of: the site of a module.
+        circumstances: what else there is to say of an origin, as data of the fact.
+        seconds: how long steps take.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        site_of: Callable[[Any], int | None],
+        circumstances: Callable[[Origin], dict[str, Any]],
+        seconds: Callable[[], float],
+    ) -> None:
         self.recorder = recorder
+        self.graph = Lines()
+        self.edges = Edges()
+        self.circumstances = circumstances
+        self.pending: Origin | None = None
+        self._seconds = seconds
+        self._unread: torch.Tensor | None = None
         self._site_of = site_of
         self.calls: list[RiskyCall] = []
         self.lines: dict[str, RiskyCall] = {}
@@ -82,101 +118,178 @@ class Faults:
         if not _can_break(op, args):
             return
         with torch.no_grad(), torch._C.DisableTorchFunction():
-            low, high = _range(out if op in ("norm", "std") else _operand(op, args))
+            low, high = finite_range(out if op in ("norm", "std") else _operand(op, args))
             born = ""
             value = out.detach()
-            if not bool(torch.isfinite(value).all()) and all(_is_finite(a) for a in operands):
+            if not bool(torch.isfinite(value).all()) and all(is_finite(a) for a in operands):
                 born = "nan" if bool(torch.isnan(value).any()) else "inf"
         file, line = caller()
-        call = RiskyCall(op, file, line, module, low, high, born)
+        call = RiskyCall(op, file, line, module, low, high, out.grad_fn if born else None, born)
         self.calls.append(call)
         known = self.lines.get(op)
         if known is None or _closeness(call) <= _closeness(known):
-            self.lines[op] = call
+            self.lines[op] = replace(call, node=None)
 
-    # ---- verdicts ----------------------------------------------------------------------------
-    def at_root(self, root: torch.Tensor) -> None:
-        """A backward begins: the loss is not finite (looked at on the CPU only)."""
-        if self.told or root.device.type != "cpu" or math.isfinite(float(root.detach().sum())):
-            return
-        self.told = True
-        born = next((c for c in self.calls if c.born), None)
-        if born is None:
-            born = quiet(self._from_graph, root.grad_fn)
-        value = "nan" if bool(torch.isnan(root.detach()).any()) else "inf"
-        self._state("forward" if born is not None else "loss", value, born)
+    # ---- each backward -----------------------------------------------------------------------
+    def at_root(self, root: torch.Tensor, place: Place, look: Look, scaled: bool) -> None:
+        """A backward begins.
 
-    def at_step(self, params: Iterable[torch.Tensor]) -> None:
-        """An optimizer is about to step: the gradient nearest to the input is not finite.
-
-        A NaN that is born in backward spreads to every layer before it: one small gradient tells.
+        Args:
+            root: the loss.
+            place: the line that calls backward.
+            scaled: a gradient scaler multiplied the loss; it may pass over this step.
         """
+        if root.grad_fn is None:
+            return
+        if look >= Look.DEEP:
+            nodes = executed(root.grad_fn)
+            self.graph.keep(place, nodes)
+            self.edges.learn(place, root.grad_fn, nodes, self.graph.known[place].made)
+        self.edges.hold(place, root.grad_fn, self._seconds() if look < Look.FULL else 1.0)
+        self._unread = None
+        if self.told or self.pending is not None:
+            return
+        if not readable(root, look):
+            self._unread = root.detach()
+        elif not math.isfinite(float(root.detach().sum())):
+            self._alarm(self._forward(root, place), scaled)
+
+    def at_step(self, params: Sequence[torch.Tensor], look: Look) -> None:
+        """An optimizer is about to step: some gradient is not finite.
+
+        A NaN that is born in backward spreads to every layer before it: few small ones tell.
+        """
+        unread, self._unread = self._unread, None
+        if self.pending is not None:
+            self.resolve()
         if self.told:
             return
-        first = next((p for p in params if p.grad is not None and p.numel()), None)
-        if first is None or first.grad is None or first.device.type != "cpu":
+        if unread is not None and readable(unread, look) and not is_finite(unread):
+            self._alarm(Origin("loss", bad_kind(unread)), False)
             return
-        grad = first.grad.detach()
-        if grad.is_sparse or math.isfinite(float(grad.reshape(-1)[:4096].sum())):
-            return
-        if not bool(torch.isfinite(first.detach()).all()):
+        few = _spread(params) if look >= Look.FULL or self._seconds() > LONG else params
+        for p in few:
+            grad = p.grad
+            if grad is None or grad.is_sparse or not p.numel() or not readable(grad, look):
+                continue
+            part = grad.detach().reshape(-1)[:4096]
+            if not math.isfinite(float(part.sum())) and not is_finite(part) and is_finite(p):
+                self._alarm(self._backward(bad_kind(part)), False)
+                return
+            if few is params:
+                return
+
+    def _alarm(self, origin: Origin, wait: bool) -> None:
+        self.pending = origin
+        origin.step = self.recorder.step
+        if not wait:
+            self.resolve()
+
+    def withdraw(self) -> None:
+        """A gradient scaler passed over the step: its ordinary work."""
+        self.pending = None
+
+    def resolve(self) -> None:
+        """State what was found, and keep what is needed to see it again."""
+        origin, self.pending = self.pending, None
+        if origin is None:
             return
         self.told = True
-        edge = [c for c in self.calls if c.op in _BREAK_IN_BACKWARD] or [
-            c for c in self.lines.values() if c.op in _BREAK_IN_BACKWARD
-        ]
-        self._state("backward", "nan", min(edge, key=_closeness, default=None))
+        data = quiet(self.circumstances, origin) or {}
+        self._state(origin.where, origin, **data)
+
+    # ---- verdicts ----------------------------------------------------------------------------
+    def _forward(self, root: torch.Tensor, place: Place) -> Origin:
+        """Where the loss's bad value came from: by the graph, else as operations were seen."""
+        value = bad_kind(root)
+        trace = Trace(root, (t for _, _, t in variables_in_frames() if t.grad_fn is not None))
+        birth = trace.birth()
+        seen = next((c for c in self.calls if c.born), None)
+        if birth is None:
+            return self._of_call("forward" if seen is not None else "loss", value, seen)
+        made = dict(zip(trace.nodes, self.graph.of(place, trace.nodes), strict=True))[birth.node]
+        same = next((c for c in self.calls if c.node is birth.node), None)
+        low, high = finite_range(birth.operand)
+        origin = Origin(
+            "forward", birth.value, operation(birth.node), made.place[0], made.place[1],
+            module=made.module() if made.module is not None else None, low=low, high=high,
+            dtype=birth.dtype, source=birth.source, operand=birth.operand, exact=birth.exact,
+        )  # fmt: skip
+        if same is not None:
+            origin.file, origin.line, origin.module = same.file, same.line, same.module
+            origin.low, origin.high = same.low, same.high
+        elif math.isnan(low) and (known := self.lines.get(origin.op)) is not None:
+            origin.file, origin.line = origin.file or known.file, origin.line or known.line
+        return origin
+
+    def _backward(self, value: str) -> Origin:
+        """The derivative that was at its edge, among those that were held."""
+        broken = self.edges.broken()
+        if broken is None:
+            near = [c for c in self.lines.values() if c.op in _BREAK_IN_BACKWARD]
+            likely = self._of_call("backward", value, min(near, key=_closeness, default=None))
+            likely.exact = False
+            return likely
+        place = broken.made.place
+        if broken.function is not None:
+            place = of_backward(broken.function) if broken.exact else place
+        module = broken.made.module() if broken.made.module is not None else None
+        return Origin(
+            "backward", value, broken.op, place[0], place[1], module=module, low=broken.low,
+            high=broken.high, exact=broken.exact,
+        )  # fmt: skip
+
+    @staticmethod
+    def _of_call(where: str, value: str, call: RiskyCall | None) -> Origin:
+        if call is None:
+            return Origin(where, value)
+        return Origin(where, value, call.op, call.file, call.line, module=call.module,
+                      low=call.low, high=call.high, exact=True)  # fmt: skip
 
     def hidden(self, root_finite: bool, skipped: list[Place]) -> None:
         """The step ends: NaN that was born and did not reach backward is stated, and counted."""
         born = next((c for c in self.calls if c.born == "nan"), None)
         if skipped:
-            self._state("skipped", "nan", born, count=len(skipped), place=skipped[-1])
+            found = self._of_call("skipped", "nan", born)
+            self._state("skipped", found, count=len(skipped), place=skipped[-1])
         elif born is not None and root_finite:
-            self._state("hidden", "nan", born)
+            self._state("hidden", self._of_call("hidden", "nan", born))
 
     def close_step(self) -> None:
         """Forget the calls of this step."""
+        self.resolve()
         self.calls = []
-
-    def _from_graph(self, root: Node) -> RiskyCall | None:
-        """The first operation of the graph that made something bad of finite operands."""
-        for node in in_order(root):
-            name = str(node.name()).split("Backward", maxsplit=1)[0]
-            op = name.lower()
-            saved = [quiet(getattr, node, key) for key in ("_saved_self", "_saved_other")]
-            tensors = [s for s in saved if isinstance(s, torch.Tensor)]
-            result = quiet(getattr, node, "_saved_result")
-            if not isinstance(result, torch.Tensor) and name in _REPEAT and tensors:
-                result = quiet(_repeat, name, node, tensors)
-            if not isinstance(result, torch.Tensor) or _is_finite(result):
-                continue
-            if not all(_is_finite(t) for t in tensors):
-                continue
-            seen = self.lines.get(op)
-            low, high = _range(tensors[-1]) if tensors else (math.nan, math.nan)
-            born = RiskyCall(op, None, None, None, low, high, "nan")
-            if seen is not None:
-                born.file, born.line, born.module = seen.file, seen.line, seen.module
-            return born
-        return None
+        self.graph.close_step()
+        self.edges.close_step()
 
     def _state(
-        self,
-        where: str,
-        value: str,
-        call: RiskyCall | None,
-        count: int = 1,
-        place: Place = (None, None),
+        self, where: str, origin: Origin, count: int = 1, place: Place = NOWHERE, **more: Any
     ) -> None:
-        site = self._site_of(call.module) if call is not None else None
+        module = origin.module
         self.recorder.fact(
-            "nonfinite", site, where, count=count,
-            file=place[0] or (call.file if call else None),
-            line=place[1] or (call.line if call else None),
-            where=where, op=call.op if call else "", value=value, producer=call is not None,
-            low=call.low if call else None, high=call.high if call else None,
+            "nonfinite", self._site_of(module), where, count=count,
+            file=place[0] or origin.file, line=place[1] or origin.line, where=where,
+            op=origin.op, value=origin.value, producer=bool(origin.op) and not origin.source,
+            low=_shown(origin.low), high=_shown(origin.high), dtype=origin.dtype,
+            exact=origin.exact, **more,
         )  # fmt: skip
+
+
+def _spread(params: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The first, the middle and the last parameter that has a gradient."""
+    held = [p for p in params if p.grad is not None and p.numel()]
+    return held[:: max(1, (len(held) - 1) // 2)]
+
+
+def readable(x: torch.Tensor, look: Look) -> bool:
+    """Reading it keeps nobody waiting: it is on the CPU, the GPU is idle, or the look is deep."""
+    if x.device.type == "cpu" or look >= Look.DEEP:
+        return True
+    return x.device.type == "cuda" and torch.cuda.current_stream(x.device).query()
+
+
+def _shown(x: float) -> float | None:
+    return None if math.isnan(x) else x
 
 
 def _can_break(op: str, args: tuple[Any, ...]) -> bool:
@@ -193,21 +306,6 @@ def _operand(op: str, args: tuple[Any, ...]) -> torch.Tensor:
     return chosen if isinstance(chosen, torch.Tensor) else args[1]
 
 
-def _range(x: torch.Tensor) -> tuple[float, float]:
-    x = x.detach()
-    if not x.numel():
-        return math.nan, math.nan
-    finite = x[torch.isfinite(x)] if not _is_finite(x) else x
-    if not finite.numel():
-        return math.nan, math.nan
-    low, high = torch.aminmax(finite)
-    return float(low), float(high)
-
-
-def _is_finite(x: torch.Tensor) -> bool:
-    return bool(torch.isfinite(x.detach()).all())
-
-
 def _closeness(call: RiskyCall) -> float:
     """How near the operand is to the edge of the operation's domain: 0 is on it."""
     if call.op in ("acos", "asin"):
@@ -215,10 +313,3 @@ def _closeness(call: RiskyCall) -> float:
     if math.isnan(call.low):
         return math.inf
     return 0.0 if call.low <= 0 <= call.high else min(abs(call.low), abs(call.high))
-
-
-def _repeat(name: str, node: Node, tensors: list[torch.Tensor]) -> torch.Tensor:
-    with torch.no_grad(), torch._C.DisableTorchFunction():
-        if name == "Pow":
-            return torch.pow(tensors[0], node._saved_exponent)
-        return _REPEAT[name](*tensors)

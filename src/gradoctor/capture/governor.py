@@ -44,6 +44,9 @@ class Governor:
     Args:
         budget: share of the run's wall time that watching may take, such as 0.02.
         credit: most seconds that may be spent beyond the budget once.
+
+    Attributes:
+        seconds: how long a step takes without us, of late.
     """
 
     def __init__(self, budget: float = 0.02, credit: float = 2.0) -> None:
@@ -58,7 +61,7 @@ class Governor:
         self._looked = 0.0
         self._cost = 0.0
         self._plain = 0.0
-        self._seconds = 0.0
+        self.seconds = 0.0
         self._last = 0
         self._alarm = 0
 
@@ -71,7 +74,7 @@ class Governor:
         self.own += own
         self.total += total
         rest = total - own
-        self._seconds = rest if not self._seconds else 0.95 * self._seconds + 0.05 * rest
+        self.seconds = rest if not self.seconds else 0.95 * self.seconds + 0.05 * rest
         if step < YOUNG:
             self._own_young, self._total_young = self.own, self.total
         if look >= Look.FULL:
@@ -111,7 +114,7 @@ class Governor:
 
     def _budget_gap(self) -> float:
         """Looks this far apart cost what the budget allows, the light looks' cost taken off."""
-        allowed = self.budget * self._seconds - self._plain
+        allowed = self.budget * self.seconds - self._plain
         return self._cost / allowed if allowed > 0 else float("inf")
 
     @property

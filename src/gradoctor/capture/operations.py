@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 from gradoctor import statistics as kernels
 from gradoctor.capture.attention import ATTENDING, AttentionWatch
 from gradoctor.capture.deep import DROPOUTS, DeepLook, Dropouts
+from gradoctor.capture.lines import sequence
 from gradoctor.capture.losses import LOSSES
 from gradoctor.capture.recorder import Look
 from gradoctor.capture.residual import ADDING, ResidualWatch
@@ -82,6 +83,7 @@ class OperationMode(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
+        before = sequence()
         out = func(*args, **kwargs)
         session = self.session
         self.seen += 1
@@ -105,6 +107,7 @@ class OperationMode(TorchFunctionMode):
             session.guard.call("deep look", self.deep.observe, func, args, kwargs, out)
             if func in ADDING:
                 session.guard.call("deep look", self.residual.observe, args, out)
+            session.guard.call("lines", session.faults.graph.observe, before, session.hooks.stack)
         return out
 
     def _observe_risky(self, op: str, args: tuple[Any, ...], out: Any) -> None:

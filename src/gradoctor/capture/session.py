@@ -11,7 +11,9 @@ from torch import nn
 from gradoctor.capture.affine import AffineChains
 from gradoctor.capture.by_hand import HandSteps
 from gradoctor.capture.causality import Causality
+from gradoctor.capture.circumstances import Circumstances
 from gradoctor.capture.faults import Faults
+from gradoctor.capture.forwards import Forwards
 from gradoctor.capture.governor import Governor
 from gradoctor.capture.graph import leaves
 from gradoctor.capture.guard import Guard
@@ -74,7 +76,11 @@ class Session:
         self.targets = Targets(self.recorder, self.guard)
         self.losses = Losses(self.recorder, self.targets)
         self.causality = Causality(self.recorder)
-        self.faults = Faults(self.recorder, self._site_of)
+        self.forwards = Forwards(self.guard)
+        self.circumstances = Circumstances(self)
+        self.faults = Faults(
+            self.recorder, self._site_of, self.circumstances.of, lambda: self.governor.seconds
+        )
         self.inputs = Inputs(self.recorder, self.models)
         self.affine = AffineChains(self)
         self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self)
@@ -147,6 +153,7 @@ class Session:
                 return
             self.models.add_root(module)
             self.hidden.look(module)
+            self.guard.part("forwards", self.forwards.follow, module)
         elif self.recorder.look >= Look.DEEP:
             self.models.refresh(module)
             self.hidden.look(module)
@@ -219,18 +226,19 @@ class Session:
         self.scale = 1.0
 
     def _see_roots(self, roots: list[torch.Tensor]) -> None:
-        site = None
+        site, place = None, caller()
         for root in roots:
             if isinstance(root, torch.Tensor) and root.is_floating_point():
                 if not self.recorder.step:
                     self.sink.meta("device", root.device.type)
                 site = self.losses.root(root, self.scale)
-                self.guard.part("faults", self.faults.at_root, root)
+                look, scaled = self.recorder.look, self.scale != 1.0
+                self.guard.part("faults", self.faults.at_root, root, place, look, scaled)
                 if not self.recorder.step:
                     self.guard.part("affine chains", self.affine.at_root, root)
                 if self.recorder.look >= Look.DEEP:
                     self.guard.part("deep look", self.mode.deep.at_root, root)
-        self.recorder.event("backward", site, *caller())
+        self.recorder.event("backward", site, *place)
 
     def _adopt_leaves(self, roots: list[torch.Tensor]) -> None:
         """No module and no optimizer: the weights are tensors of the script's own."""
@@ -242,6 +250,7 @@ class Session:
     def after_backward(self) -> None:
         """A backward pass ended."""
         self.hooks.in_backward = False
+        self.forwards.after_backward()
         full = self.recorder.look >= Look.FULL
         if self.recorder.step == 0:
             self.guard.part("parameters", self._meet_parameters)
@@ -264,8 +273,9 @@ class Session:
         if not self._since_step and not closure:
             info.without_backward += 1
         info.facts["closure"] = closure
-        params = (p for g in optimizer.param_groups for p in g["params"])
-        self.guard.part("faults", self.faults.at_step, params)
+        params = [p for g in optimizer.param_groups for p in g["params"]]
+        if getattr(optimizer, "found_inf", None) is None:  # else a scaler decides in the kernel
+            self.guard.part("faults", self.faults.at_step, params, self.recorder.look)
         self.guard.part("gradients", self.parameters.before_step, info, optimizer, closure)
 
     def after_step(self, optimizer: torch.optim.Optimizer, closure: bool) -> None:
@@ -282,6 +292,7 @@ class Session:
     def skipped_step(self, optimizer: torch.optim.Optimizer) -> None:
         """A gradient scaler skipped the optimizer's step."""
         info = self.optimizers.info(optimizer)
+        self.faults.withdraw()
         self.recorder.put(0, ("scaler.skipped",), (1.0,))
         self._ever_stepped = True
         self._follow_leader(info.site)
@@ -307,6 +318,7 @@ class Session:
             self._state_structure()
         self.faults.close_step()
         self.targets.close_step()
+        self.forwards.close_step()
         now = perf_counter()
         own = self.guard.seconds - self._own_before
         recorder.put(0, ("step.seconds", "own.seconds"), (now - self._begun, own))
@@ -352,6 +364,7 @@ class Session:
     def finish(self) -> None:
         """Send everything that is left, and say what it cost."""
         self.disarm()
+        self.forwards.remove()
         if self._backwards:
             self._close_step()
             self.disarm()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from collections.abc import Iterator
 from functools import lru_cache
 from inspect import CO_OPTIMIZED
 from types import FrameType, TracebackType
@@ -71,6 +72,24 @@ def variables(frame: FrameType) -> dict[str, Any]:
         if sys.getrefcount(held) <= 3:  # the frame, this variable, the argument
             held.clear()
     return found
+
+
+def variables_in_frames(most: int = 6) -> Iterator[tuple[FrameType, str, Any]]:
+    """Tensors in the local variables of the innermost frames of the user's code.
+
+    Args:
+        most: frames that are looked into.
+    """
+    import torch
+
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and most:
+        if rank(frame.f_code.co_filename) == USER:
+            most -= 1
+            for name, value in variables(frame).items():
+                if isinstance(value, torch.Tensor):
+                    yield frame, name, value
+        frame = frame.f_back
 
 
 def _is_own_init(frame: FrameType, instance: object) -> bool:

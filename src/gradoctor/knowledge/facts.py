@@ -139,11 +139,26 @@ FACTS: dict[str, dict[str, str]] = {
     "nonfinite": {
         "where": "forward, backward or loss: the first; hidden: NaN in a forward whose loss was"
         " finite; skipped: a loss that no backward followed",
-        "op": "",
+        "op": "the operation that made it, '' when unknown",
         "value": "nan|inf",
-        "producer": "its inputs were finite",
+        "producer": "an operation is known that made it of finite inputs",
+        "exact": "what went in is known to be finite; else it is the likeliest",
         "low": "input range",
         "high": "",
+        "dtype": "of the operation's result",
+        "module": "name of the module whose forward it stands in, or ''",
+        "cause": "operation; input: the batch; data: another tensor without gradient; weights:"
+        " not finite before the forward; grown: so large that the operation overflowed",
+        "variable": "the script's name of that other tensor",
+        "weights": "largest magnitude among the weights",
+        "grown": "how many times the most grown weight has grown since the start",
+        "rows": "indices of bad samples in the batch, the first few",
+        "samples": "the same in the data set, where its loader tells",
+        "loader": "key of the loader whose batch was drawn last",
+        "epoch": "times it had been iterated before",
+        "batch": "index of the batch in that epoch",
+        "capsule": "file to replay the step from, '' when none was written",
+        "capsule_lost": "why none was, or what it lacks",
     },
     # a training DataLoader (site = None)
     "loader": {

@@ -24,6 +24,15 @@ class TestBadInput:
         net.each_step("loss.value", LOSS, lambda t: 2.0 if t < since else math.nan)
         return net.each_step("loss.nonfinite", LOSS, lambda t: float(t >= since))
 
+    def test_a_bad_batch_of_a_step_that_was_not_looked_at(self) -> None:
+        net = fact(Net(), "nonfinite", cause="input", where="forward", rows=[3], first_step=120,
+                   key="forward")  # fmt: skip
+        found = one(nonfinite_or_constant_input, net)
+        assert found is not None
+        assert (found.level, found.values["kind"], found.first_step) == (Level.SICK, "input", 120)
+        other = fact(Net(), "nonfinite", cause="operation", where="forward", key="forward")
+        assert one(nonfinite_or_constant_input, other) is None
+
     @pytest.mark.parametrize("kind", ["input", "target"])
     def test_it_breaks_the_loss(self, kind):
         found = one(

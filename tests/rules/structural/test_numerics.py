@@ -38,7 +38,40 @@ class TestOrigin:
         assert (found.file, found.line) == ("train.py", 14)
         assert found.values == {
             "step": 100, "op": "log", "value": "nan", "where": "forward", "low": -0.3, "high": 2.0,
+            "kind": "operation", "dtype": "", "name": "", "samples": "", "batch": None,
+            "capsule": "",
         }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("told", "kind"),
+        [
+            ({"cause": "input", "samples": [812, 813], "batch": 7}, "input"),
+            ({"cause": "data", "rows": [3], "variable": "y"}, "data"),
+            ({"cause": "weights", "op": ""}, "weights"),
+            ({"cause": "grown", "op": "pow"}, "grown"),
+            ({"where": "backward", "op": "sqrt", "cause": "operation"}, "backward"),
+            ({"where": "backward", "op": ""}, ""),
+            ({"op": ""}, ""),
+        ],
+    )
+    def test_who_is_to_blame(self, told, kind):
+        found = one(nan_inf_origin, self.born(broken(Net(), *range(100, 300)), **told))
+        assert found is not None
+        assert found.values["kind"] == kind
+        rows = told.get("samples") or told.get("rows") or []
+        assert found.values["samples"] == ", ".join(map(str, rows))
+
+    def test_gradients_broke_before_the_loss_did(self):
+        net = self.born(broken(Net(), *range(101, 300)), where="backward", op="sqrt")
+        found = one(nan_inf_origin, net)
+        assert found is not None
+        assert (found.values["step"], found.first_step) == (100, 100)
+
+    def test_gradients_broke_in_the_last_step(self):
+        net = self.born(broken(Net()), where="backward", op="sqrt", first_step=299)
+        found = one(nan_inf_origin, net)
+        assert found is not None
+        assert found.level == Level.SICK
 
     def test_nothing_is_known_of_its_birth(self):
         found = one(nan_inf_origin, broken(Net(), *range(100, 300)))

@@ -24,6 +24,7 @@ def nonfinite_or_constant_input(run: Recording) -> Iterator[Finding]:
     Values: kind (input, target or constant), count (bad values in the worst batch), name
     """
     broken = _broken_steps(run)
+    seen: set[str] = set()
     for kind, statistic in (("input", "input.nonfinite"), ("target", "target.nonfinite")):
         table = run.table(statistic)
         for site in table.sites:
@@ -38,7 +39,24 @@ def nonfinite_or_constant_input(run: Recording) -> Iterator[Finding]:
                 {"kind": kind, "count": int(min(most, 1e15)), "name": _name(run, site)},
                 (Evidence(statistic, most, 0, "elements", site),),
             )  # fmt: skip
+            seen.add(kind)
+    yield from _told(run, seen)
     yield from _constant(run)
+
+
+def _told(run: Recording, seen: set[str]) -> Iterator[Finding]:
+    """A bad batch of a step that was not looked at: found when its loss was not finite."""
+    for fact in run.facts_of("nonfinite"):
+        kind = {"input": "input", "data": "target"}.get(str(fact.data.get("cause")), "")
+        if kind and kind not in seen and fact.data.get("where") == "forward":
+            seen.add(kind)
+            sites = list(run.of_kind("input" if kind == "input" else "lossfn"))[:1]
+            name = sites[0].name if sites else str(fact.data.get("variable", ""))
+            yield Finding(
+                Level.SICK, tuple(s.id for s in sites), fact.first_step, max(0, run.steps - 1),
+                {"kind": kind, "count": 1, "name": name},
+                (Evidence("loss.nonfinite", 1.0, 0, "steps"),), file=fact.file, line=fact.line,
+            )  # fmt: skip
 
 
 def _level(run: Recording, broken: set[int], steps: Steps) -> Level:

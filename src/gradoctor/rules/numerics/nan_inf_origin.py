@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -20,18 +21,24 @@ def nan_inf_origin(run: Recording) -> Iterator[Finding]:
     Steps that a gradient scaler skipped are its ordinary work. Infinite losses that were got over,
     fewer than one step in a hundred, did no harm: a note.
 
-    Values: step, op (that made it, or ''), value (nan or inf), where, low, high (its input range)
+    A loss that is finite while its gradients are not breaks the weights in the step that follows.
+
+    Values: kind (operation, backward, input, data, weights, grown, or '' when nothing is known),
+    step, op (that made it, or ''), value (nan or inf), where, low, high (its input range),
+    dtype, name (of a bad variable), samples, batch, capsule (for ``gradoctor replay``)
     """
-    bad = _bad_steps(run)
+    origin = _origin(run)
+    bad = _bad_steps(run, origin)
     if not len(bad):
         return
     first, times = int(bad[0]), len(bad)
-    origin = _origin(run)
     data = dict(origin.data) if origin is not None else {}
     lasting = times >= max(2, RARE * run.steps) or run.steps - int(bad[-1]) <= 2
     values = {
         "step": first, "op": data.get("op", ""), "value": data.get("value", "nan"),
         "where": data.get("where", "loss"), "low": data.get("low"), "high": data.get("high"),
+        "kind": _kind(data), "dtype": data.get("dtype", ""), "name": data.get("variable", ""),
+        "samples": _samples(data), "batch": data.get("batch"), "capsule": data.get("capsule", ""),
     }  # fmt: skip
     sites = (origin.site,) if origin is not None and origin.site is not None else _loss(run)
     yield Finding(
@@ -42,14 +49,39 @@ def nan_inf_origin(run: Recording) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _bad_steps(run: Recording) -> Steps:
-    """The steps whose loss or weights were not finite, less those that a scaler skipped."""
+def _kind(data: dict[str, Any]) -> str:
+    """What is to be told: of the data, of the weights, or of an operation."""
+    cause = str(data.get("cause") or "operation")
+    if cause == "weights" or (cause in ("input", "data") and data.get("where") == "forward"):
+        return cause
+    if not data.get("op"):
+        return ""
+    if data.get("where") == "backward":
+        return "backward"
+    return "grown" if cause == "grown" else "operation"
+
+
+def _samples(data: dict[str, Any]) -> str:
+    """The bad samples: as the data set counts them, else their rows in the batch."""
+    found = data.get("samples") or data.get("rows") or []
+    if not isinstance(found, list):
+        return ""
+    return ", ".join(str(n) for n in found[:8]) + (", ..." if len(found) > 8 else "")
+
+
+def _bad_steps(run: Recording, origin: Fact | None) -> Steps:
+    """The steps whose loss or weights were not finite, less those that a scaler skipped.
+
+    And the one whose gradients were not, where the weights were stepped with them.
+    """
     skipped = run.series("scaler.skipped")
     passed = skipped.steps[skipped.values > 0]
     bad: list[Steps] = []
     for statistic in ("loss.nonfinite", "weight.nonfinite"):
         table = run.table(statistic)
         bad += [s.steps[s.values > 0] for s in map(table.series, table.sites)]
+    if origin is not None and origin.data.get("where") == "backward":
+        bad.append(np.array([origin.first_step], np.int64))
     return np.setdiff1d(np.concatenate(bad), passed) if bad else np.empty(0, np.int64)
 
 
