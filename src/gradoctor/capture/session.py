@@ -78,9 +78,7 @@ class Session:
         self.causality = Causality(self.recorder)
         self.forwards = Forwards(self.guard)
         self.circumstances = Circumstances(self)
-        self.faults = Faults(
-            self.recorder, self._site_of, self.circumstances.of, lambda: self.governor.seconds
-        )
+        self.faults = Faults(self.recorder, self._site_of, self.circumstances.of, self._seconds)
         self.inputs = Inputs(self.recorder, self.models)
         self.affine = AffineChains(self)
         self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self)
@@ -194,6 +192,9 @@ class Session:
         params: list[torch.Tensor] = [p for p in module.parameters() if p.requires_grad]
         if params and self.recorder.look >= Look.DEEP:
             self.mode.deep.without_grad(params, *caller())
+
+    def _seconds(self) -> float:
+        return self.governor.seconds
 
     def _site_of(self, module: Any) -> int | None:
         info = self.models.info(module) if isinstance(module, nn.Module) else None
