@@ -32,6 +32,7 @@ class Case:
         also: codes that may be found besides.
         lines: the root must point to a line of the script that contains one of these texts.
         module: the root must be in it.
+        begins: the step at which the fault first shows; nothing can be said of it before.
         operator, mutation: a mutant's operator and the seed of its place.
         seed: the number of the run; 0 is the script with its own seeds.
     """
@@ -45,6 +46,7 @@ class Case:
     also: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     module: str | None = None
+    begins: int = 0
     operator: str = ""
     mutation: int = 0
     seed: int = 0
@@ -111,6 +113,7 @@ def _pairs() -> Iterable[Case]:
             also=tuple(facts.get("also", ())),
             lines=tuple([lines] if isinstance(lines, str) else lines),
             module=facts.get("module"),
+            begins=facts.get("begins", 0),
         )
         yield sick
         yield Case(folder.name, "mended", folder / "mended.py", sick.program, sick.architecture)

@@ -12,7 +12,7 @@ from gradoctor.reporters.json_report import JsonReporter
 from gradoctor.rules import RULES
 
 EARLY = 5
-"""A structural or bit-exact illness should be named by this step."""
+"""A structural or bit-exact illness should be named this many steps after it shows."""
 
 Report = dict[str, Any]
 
@@ -97,8 +97,8 @@ def judge(case: Case, run: Recording) -> dict[str, Any]:
 
 
 def _early(case: Case, run: Recording) -> dict[str, bool]:
-    """What would have been said had the run been looked at after step ``EARLY``."""
-    report = JsonReporter().digest(diagnose(run.until(EARLY), final=False))
+    """What would have been said had the run been looked at ``EARLY`` steps after it began."""
+    report = JsonReporter().digest(diagnose(run.until(case.begins + EARLY), final=False))
     named = [f for f in report["findings"] if f["level"] != "note" and f["code"] in case.accept]
     proven = [f for f in named if f["level"] != "suspect"]
     return {"early": bool(proven), "early_place": any(_in_place(case, f) for f in proven)}

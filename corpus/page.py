@@ -50,8 +50,10 @@ HOW = """## How it is counted
   accepts, and no other root is foreign to the case. *Right place*: it also points to a right line
   (and module, where the case names one).
 - *Named by step 5*: of the cases of structural and numerical rules, those where the run file cut
-  after step 5 already gives a right code at level `sick`. Facts are cut by the step at which they
-  were first seen, but keep their latest data, so this can be kinder than a run that stopped there.
+  after step 5 already gives a right code at level `sick`; where a case says at which step its fault
+  first shows (`begins`: the first NaN, the first change of the rate), five steps later. Facts are
+  cut by the step at which they were first seen, but keep their latest data, so this can be kinder
+  than a run that stopped there.
 - *Precision* of a rule: of all runs in which it was a sick root, those in which the case accepts it
   as one.
 - A fault is injected at a place that a seed draws, and counts only when it was measured to do harm:

@@ -33,7 +33,7 @@ from corpus.running import environment
 from corpus.seeds import reseeded
 
 SEEDS = 3
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 180
 POOL = 30
 """Programs drawn from: their originals are run once each."""
 MARGIN, RATIO = 0.05, 1.5

@@ -137,3 +137,22 @@ def test_cases_are_chosen():
     assert labels("--architecture", "unet", "--seeds", "1", "--kind", "healthy")
     with pytest.raises(SystemExit, match="no_such_case"):
         labels("no_such_case")
+
+
+def test_a_fault_can_be_named_only_after_it_shows(tmp_path):
+    script = tmp_path / "later.py"
+    sound = "    loss = torch.nn.functional.mse_loss(model(x), y)\n"
+    faulty = (
+        "    mse = (model(x) - y).pow(2).mean()\n    loss = torch.log(mse - 99 * (step >= 12))\n"
+    )
+    mends = {sound: faulty, "backward()\n": "backward()\n    optimizer.step()\n"}
+    text = SICK
+    for old, new in mends.items():
+        text = text.replace(old, new)
+    script.write_text(text)
+    case = Case("later", "sick", script, "later", "linear", ("GD701",), lines=("torch.log(",))
+    shelf = Shelf(tmp_path / "kept")
+    assert shelf.result(case)["early"] is False
+    row = shelf.result(replace(case, begins=12))
+    assert row["early"] is True, row["said"]
+    assert row["early_place"] is True
