@@ -12,8 +12,8 @@ def real(n):
 
 G = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2))
 D = nn.Sequential(nn.Linear(2, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, 1))
-g_opt = torch.optim.Adam(G.parameters(), lr=5e-4, betas=(0.0, 0.9))
-d_opt = torch.optim.Adam(D.parameters(), lr=5e-4, betas=(0.0, 0.9))
+g_opt = torch.optim.Adam(G.parameters(), lr=1e-3, betas=(0.0, 0.9))
+d_opt = torch.optim.Adam(D.parameters(), lr=1e-3, betas=(0.0, 0.9))
 
 
 def gradient_penalty(a, b):
@@ -23,10 +23,10 @@ def gradient_penalty(a, b):
     return ((grad.norm(2, dim=1) - 1) ** 2).mean()
 
 
-for it in range(200):
+for it in range(400):
     for _ in range(3):
         x, fake = real(128), G(torch.randn(128, 4)).detach()
-        d_loss = D(fake).mean() - D(x).mean() + 10 * gradient_penalty(x, fake)
+        d_loss = D(fake).mean() - D(x).mean() + 0.1 * gradient_penalty(x, fake)
         d_opt.zero_grad()
         d_loss.backward()
         d_opt.step()
@@ -34,7 +34,7 @@ for it in range(200):
     g_opt.zero_grad()
     g_loss.backward()
     g_opt.step()
-    if it % 40 == 0:
+    if it % 80 == 0:
         print(f"{it}: critic {d_loss.item():.3f} generator {g_loss.item():.3f}")
 with torch.no_grad():
     r = G(torch.randn(2000, 4)).norm(dim=1)
