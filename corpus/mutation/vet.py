@@ -1,6 +1,6 @@
 """Which mutants are really harmed: run beside their originals, and kept only if they do worse.
 
-    python -m corpus.mutation.vet 60       # the first 60 draws; what is known is not run again
+    python -m corpus.mutation.vet 60       # the first 60 draws; what is known stays as it is
     python -m corpus.mutation.vet --check  # whether the kept ones are still the same scripts
 
 A mutant is harmed when the last figure that the script itself prints (its accuracy, its loss, ...)
@@ -33,7 +33,7 @@ from corpus.running import environment
 from corpus.seeds import reseeded
 
 SEEDS = 3
-LIMIT_SECONDS = 180
+LIMIT_SECONDS = 60
 POOL = 30
 """Programs drawn from: their originals are run once each."""
 MARGIN, RATIO = 0.05, 1.5
@@ -145,9 +145,15 @@ def stale() -> list[str]:
     return [
         f"{row['program']} {row['operator']} {row['seed']}"
         for row in vetted()
-        if (origin := plain.get((row["program"], row["version"]))) is None
-        or digest(inject(origin.text(), row["operator"], row["seed"]).text) != row["digest"]
+        if not _as_measured(row, plain)
     ]
+
+
+def _as_measured(row: dict[str, Any], plain: dict[tuple[str, str], Case]) -> bool:
+    origin = plain.get((row["program"], row["version"]))
+    if origin is None:
+        return False
+    return digest(inject(origin.text(), row["operator"], row["seed"]).text) == row["digest"]
 
 
 def main() -> int:
@@ -160,22 +166,21 @@ def main() -> int:
     if args.check:
         print("\n".join(stale()) or "all as measured")
         return bool(stale())
-    programs = [c for c in load_cases() if c.kind in ("healthy", "mended")]
-    programs = random.Random("programs").sample(programs, POOL)
+    plain = {(c.name, c.kind): c for c in load_cases() if c.kind in ("healthy", "mended")}
+    programs = random.Random("programs").sample([*plain.values()], POOL)
     kept = json.loads(KNOWN.read_text()) if KNOWN.exists() else {"originals": {}, "rows": {}}
+    kept["rows"] = {str(row["seed"]): {**row, "why": ""} for row in vetted()} | kept["rows"]
     rows: dict[int, dict[str, Any]] = {}
 
     def measure(draw: int) -> None:
-        case, operator = candidate(draw, programs)
-        key = f"{draw} {case.label} {digest(inject(case.text(), operator, draw).text)}"
-        if key not in kept["rows"]:
-            kept["rows"][key] = vet(case, operator, draw, kept["originals"])
-        rows[draw] = kept["rows"][key]
+        row = kept["rows"].get(str(draw))
+        if row is None or not _as_measured(row, plain):
+            row = vet(*candidate(draw, programs), draw, kept["originals"])
+        rows[draw] = kept["rows"][str(draw)] = row
         KNOWN.parent.mkdir(exist_ok=True)
         KNOWN.write_text(json.dumps(dict(kept)))
-        row = rows[draw]
         told = row["why"] or f"{row['figure']} {row['original']} -> {row['mutated']}"
-        print(f"{draw} {case.label} {operator}: {told}", file=sys.stderr, flush=True)
+        print(f"{draw} {row['program']} {row['operator']}: {told}", file=sys.stderr, flush=True)
 
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(measure, range(args.draws)))
