@@ -40,7 +40,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD311": ("GD109", "GD309", "GD401", *_STALL),
     # ---- optimisation
     "GD401": ("GD102", "GD109", "GD201", "GD202", "GD402", "GD418", "GD701", *_STALL),
-    "GD402": ("GD201", "GD418"),
+    "GD402": ("GD109", "GD201", "GD202", "GD418", *_STALL),
     "GD403": _STALL,
     "GD405": ("GD401", "GD403", "GD417", "GD418", "GD509"),
     "GD406": ("GD208", "GD401"),

@@ -7,7 +7,7 @@ from gradoctor.remedies._remedy import Remedy, remedy
 OPTIMISATION: tuple[Remedy, ...] = (
     remedy(
         "lower_learning_rate",
-        "102:5 106:3 201:1 202:5 401:1 418:2 513:2 701:4",
+        "102:5 106:3 201:1 202:5 401:1 402:1 418:2 513:2 701:4",
         """
         for group in optimizer.param_groups:
             group["lr"] /= 10
@@ -23,7 +23,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "warm_up_learning_rate",
-        "106:2 201:2 401:2",
+        "106:2 201:2 401:2 402:3",
         """
         warm = 200  # steps
         scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -32,8 +32,45 @@ OPTIMISATION: tuple[Remedy, ...] = (
         """,
     ),
     remedy(
+        "let_learning_rate_fall",
+        "402:2",
+        """
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
+            optimizer, T_max=epochs * len(loader)
+        )  # call scheduler.step() after every optimizer.step()
+        """,
+    ),
+    remedy(
+        "average_weights",
+        "402:4",
+        """
+        averaged = torch.optim.swa_utils.AveragedModel(
+            model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
+        )
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss_fn(model(inputs), targets).backward()
+            optimizer.step()
+            averaged.update_parameters(model)  # evaluate this one
+        """,
+    ),
+    remedy(
+        "print_steep_batches",
+        "109:2",
+        """
+        for step, (inputs, targets) in enumerate(loader):
+            optimizer.zero_grad()
+            loss_fn(model(inputs), targets).backward()
+            norm = torch.nn.utils.get_total_norm(
+                [p.grad for p in model.parameters() if p.grad is not None]
+            )
+            if norm > 10:
+                print(step, norm.item(), inputs.min(), inputs.max())
+        """,
+    ),
+    remedy(
         "clip_gradients",
-        "102:2 108:4 201:7 401:3 418:1 701:5",
+        "102:2 108:4 109:1 201:7 401:3 418:1 701:5",
         """
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)

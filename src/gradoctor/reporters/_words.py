@@ -35,6 +35,13 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     ("lossfn.value", "r"): Words("gain of the loss over blind guessing", "损失比盲猜好多少"),
     ("lossfn.value", "ratio"): Words("loss, against blind guessing", "损失与盲猜之比"),
     ("grad.norm", "ratio"): Words("gradient norm, against its usual size", "梯度范数与平时之比"),
+    ("loss.value", "times best"): Words("loss, against its own best", "损失与自身最好水平之比"),
+    ("update.predicted", "share"): Words(
+        "fall that a step foretells, of the loss", "一步预计的降幅占损失"
+    ),
+    ("update.predicted", "of loss"): Words(
+        "cost of the length of the steps, of the loss", "步子太大的代价占损失"
+    ),
     ("loss.value", "MAD"): Words("height of the loss spike", "损失尖峰的高度"),
     ("loss.value", "of baseline/100 steps"): Words(
         "fall of the loss in 100 steps", "100 步内损失的下降"
@@ -68,6 +75,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
         "outputs, against the classes that occur", "输出个数与出现的类别数相比"
     ),
     "loss_call.multi_label": Words("targets with several ones in a row", "一行里有好几个 1 的目标"),
+    "loss.spikes": Words("jumps of the loss right after them", "紧随其后的损失跳升次数"),
     "mode.eval": Words(
         "training forwards in eval mode, in a row", "连续处于 eval 模式的训练前向次数"
     ),
@@ -255,7 +263,7 @@ UNIT_WORDS = {
     "steps": Words("steps", "步"),
     "s": Words("s", "秒"),
 }
-_PERCENT = {"fraction", "share", "r", "of baseline/100 steps"}
+_PERCENT = {"fraction", "share", "r", "of baseline/100 steps", "of loss"}
 _YES_NO = {"0/1"}
 # Spans in bits are compared by rules; a reader understands the factor.
 _FACTORS = {"actgrad.rms", "act.rms", "grad.rms", "stream.rms", "target.std"}

@@ -25,6 +25,7 @@ from gradoctor.rules.data.repeated_batch import repeated_batch
 from gradoctor.rules.gradients.bn_depth_gradient_explosion import bn_depth_gradient_explosion
 from gradoctor.rules.gradients.exploding_gradient import exploding_gradient
 from gradoctor.rules.gradients.gradient_cliff import gradient_cliff
+from gradoctor.rules.gradients.gradient_spike import gradient_spike
 from gradoctor.rules.gradients.recurrent_gradient_decay import recurrent_gradient_decay
 from gradoctor.rules.gradients.vanishing_gradient import vanishing_gradient
 from gradoctor.rules.gradients.zero_gradient_exact import zero_gradient_exact
@@ -57,6 +58,7 @@ from gradoctor.rules.numerics.nan_inf_origin import nan_inf_origin
 from gradoctor.rules.numerics.nan_swallowed import nan_swallowed
 from gradoctor.rules.optimisation.loss_spike import loss_spike
 from gradoctor.rules.optimisation.lr_too_high_divergence import lr_too_high_divergence
+from gradoctor.rules.optimisation.lr_too_high_oscillation import lr_too_high_oscillation
 from gradoctor.rules.optimisation.lr_too_low import lr_too_low
 from gradoctor.rules.outcome.loss_plateau import loss_plateau
 from gradoctor.rules.outcome.stuck_at_baseline import stuck_at_baseline
@@ -80,6 +82,7 @@ RULES: dict[str, Rule] = {
     "GD104": zero_gradient_exact,
     "GD106": bn_depth_gradient_explosion,
     "GD108": recurrent_gradient_decay,
+    "GD109": gradient_spike,
     "GD201": dead_relu,
     "GD202": saturated_activation,
     "GD204": rank_collapse,
@@ -95,6 +98,7 @@ RULES: dict[str, Rule] = {
     "GD309": initial_loss_mismatch,
     "GD311": tied_embedding_scale,
     "GD401": lr_too_high_divergence,
+    "GD402": lr_too_high_oscillation,
     "GD403": lr_too_low,
     "GD405": lr_schedule_misuse,
     "GD411": clip_misplaced,

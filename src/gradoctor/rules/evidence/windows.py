@@ -62,3 +62,12 @@ def _medians(rows: NDArray[np.float32], sites: tuple[int, ...]) -> dict[int, flo
         warnings.simplefilter("ignore", RuntimeWarning)  # a site that is NaN throughout
         middle = np.nanmedian(rows, axis=0)
     return {s: float(v) for s, v in zip(sites, middle, strict=True) if not np.isnan(v)}
+
+
+def one_batch(run: Recording) -> bool:
+    """True when the same batch came every time: gradients then agree at any learning rate."""
+    for site in run.of_kind("input"):
+        hashes = run.series("input.hash", site.id).values
+        if len(hashes) >= 10 and len(np.unique(hashes)) <= 2:
+            return True
+    return False

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-import numpy as np
-
-from gradoctor.recording import Recording, Series
+from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import UndecidedError, as_pairs, is_final, start_step
 from gradoctor.rules.evidence.exclusions import Exclusion, adversarial
-from gradoctor.rules.evidence.loss import leading_loss, level, loss_values
-from gradoctor.rules.evidence.robust import Array
+from gradoctor.rules.evidence.loss import leading_loss, loss_values
+from gradoctor.rules.evidence.spikes import JUMP, LENGTH, loss_spikes
 
-JUMP = 8.0  # MADs
-WINDOW = 200
-LENGTH = 5  # steps: one hard batch is over in one, a spike of the weights is not
 MANY = 3  # per thousand steps
 ENOUGH = 50  # steps without coming back
-
-
-class Spike(NamedTuple):
-    """One spike: where it began and ended, how high it was, whether the loss came back."""
-
-    first: int
-    last: int
-    height: float
-    recovered: bool
 
 
 @rule(proof="statistical", needs=("loss.value",))
@@ -45,7 +30,7 @@ def loss_spike(run: Recording) -> Iterator[Finding]:
     start = start_step(run)
     if len(losses.after(start)) < 2 * LENGTH + 20:
         raise UndecidedError(f"too-short:{len(losses.after(start))}/{2 * LENGTH + 20}")
-    spikes = [s for s in find_spikes(losses, _scale(run, losses)) if s.first >= start]
+    spikes = [s for s in loss_spikes(run) if s.first >= start]
     if not spikes:
         return
     site = leading_loss(run)
@@ -74,52 +59,3 @@ def loss_spike(run: Recording) -> Iterator[Finding]:
         evidence=(Evidence("loss.value", highest.height, JUMP, "MAD"),),
         exclusions=as_pairs(exclusions),
     )
-
-
-def _scale(run: Recording, losses: Series) -> float:
-    """A tenth of the way the loss has come, and of its baseline where that is known."""
-    begin = float(np.median(losses.values[:5]))
-    way = begin - float(np.percentile(losses.values, 5))
-    known = level(run)
-    return 0.1 * max(way, known.baseline if known is not None else abs(begin))
-
-
-def find_spikes(losses: Series, least: float) -> list[Spike]:
-    """Spikes of a loss, in order; neighbours closer than 10 steps count as one."""
-    values = losses.values.astype(np.float64)
-    if len(values) < LENGTH + 20:
-        return []
-    middle = _rolling_median(values, LENGTH)  # middle[i]: the five from i on
-    spikes: list[Spike] = []
-    base, spread = _background(values)
-    at = np.flatnonzero(
-        middle > base[: len(middle)] + np.maximum(JUMP * spread[: len(middle)], least)
-    )
-    for group in np.split(at, np.flatnonzero(np.diff(at) > 10) + 1) if len(at) else []:
-        first, last = int(group[0]), int(group[-1])
-        level_ = float(base[first])
-        rest = middle[last + 1 :]
-        back = len(rest) > 0 and float(rest.min()) <= level_ + 0.5 * max(
-            float(middle[first]) - level_, least
-        )
-        height = float(
-            (middle[group].max() - level_) / max(float(spread[first]), least / JUMP, 1e-12)
-        )
-        spikes.append(Spike(int(losses.steps[first]), int(losses.steps[last]), height, back))
-    return spikes
-
-
-def _rolling_median(values: Array, width: int) -> Array:
-    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(values, width), axis=1))
-
-
-def _background(values: Array) -> tuple[Array, Array]:
-    """Median and MAD of the up to 200 values before each (renewed every 10 steps)."""
-    base = np.full(len(values), np.inf)
-    spread = np.zeros(len(values))
-    for i in range(20, len(values), 10):
-        before = values[max(0, i - WINDOW) : i]
-        middle = np.median(before)
-        base[i : i + 10] = middle
-        spread[i : i + 10] = 1.4826 * np.median(np.abs(before - middle))
-    return base, spread

@@ -15,16 +15,19 @@ from gradoctor.rules.evidence import (
     grade,
     no_progress,
     recent_medians,
+    start_step,
     stuck,
 )
-from gradoctor.rules.evidence.depth import columns
-from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, converged, is_embedding
-from gradoctor.rules.evidence.loss import loss_values
-from gradoctor.rules.evidence.robust import median, row_medians
+from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, converged
+from gradoctor.rules.evidence.loss import leading_function, loss_values
+from gradoctor.rules.evidence.robust import median
+from gradoctor.rules.evidence.spikes import AFTER, gradient_outliers
 from gradoctor.rules.evidence.timing import learning_rate
+from gradoctor.rules.evidence.updates import LARGE, bursts, matrices
 
-LARGE = 0.1  # relative update of a weight in one step
 EARLY = 50  # steps: what kills a network at once
+ALIVE = 0.005  # prediction.centred_ratio of a network that sees its input
+COLLAPSED = 0.01  # of what it was
 
 
 @rule(proof="statistical", needs=("update.ratio", "loss.value"))
@@ -38,20 +41,20 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
 
     Values: update_ratio, share, lr, kind, loss, best
     """
-    bursts = _bursts(run)
-    if not len(bursts):
+    large = _own(run)
+    if not len(large):
         return
     outcome = diverged(run)
     if outcome.found:
-        onset = _before(bursts, outcome.since)
+        onset = _before(large, outcome.since)
         kind = outcome.why
-    elif _stalled(run) and _killed(run, bursts):
-        onset, kind = int(bursts.steps[0]), "killed"
+    elif _stalled(run) and _killed(run, large):
+        onset, kind = int(large.steps[0]), "killed"
     else:
         return
     if onset < 0:
         return
-    at = int(np.searchsorted(bursts.steps, onset))
+    at = int(np.searchsorted(large.steps, onset))
     losses = loss_values(run).values
     lr = learning_rate(run).values
     exclusions: tuple[Exclusion, ...] = (adversarial(run),)
@@ -65,7 +68,7 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
         first_step=onset,
         last_step=max(onset, run.steps - 1),
         values={
-            "update_ratio": float(bursts.values[min(at, len(bursts) - 1)]),
+            "update_ratio": float(large.values[min(at, len(large) - 1)]),
             "share": 0.5,
             "lr": float(np.max(lr)) if len(lr) else float("nan"),
             "kind": kind,
@@ -73,7 +76,7 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
             "best": float(np.min(losses)) if len(losses) else float("nan"),
         },
         evidence=(
-            Evidence("update.ratio", float(bursts.values.max()), LARGE, "ratio"),
+            Evidence("update.ratio", float(large.values.max()), LARGE, "ratio"),
             Evidence("loss.value", median(losses[-5:]), None, "loss"),
         ),
         exclusions=as_pairs(exclusions),
@@ -84,45 +87,29 @@ def _stalled(run: Recording) -> bool:
     return stuck(run).found or (no_progress(run).found and not converged(run).found)
 
 
-def _weights(run: Recording) -> tuple[int, ...]:
-    """Matrices that did not start at 0: relative to nothing any update is large."""
-    zero = {f.site for f in run.facts_of("init") if f.data.get("zero")}
-    return tuple(
-        s.id
-        for s in run.of_kind("parameter")
-        if len(s.meta.get("shape") or ()) > 1
-        and int(s.meta.get("numel", 64)) >= 64
-        and s.id not in zero
-        and not is_embedding(run, s).found
-    )
+def _own(run: Recording) -> Series:
+    """The bursts that no gradient far beyond all others has made: those are no matter of a rate."""
+    large = bursts(run)
+    own = np.ones(len(large), bool)
+    for outlier in gradient_outliers(run):
+        own &= (large.steps < outlier.step) | (large.steps > outlier.step + AFTER)
+    return Series(large.steps[own], large.values[own])
 
 
-def _bursts(run: Recording) -> Series:
-    """Looks at which the median relative update (so half of the weights) is past the threshold."""
-    values = columns(run, "update.ratio", _weights(run))
-    seen = ~np.isnan(values)
-    rows = np.flatnonzero(seen.sum(axis=1) > 0)
-    if not len(rows):
-        return Series(np.empty(0, np.int64), np.empty(0, np.float32))
-    middle = row_medians(values[rows])
-    steps = run.table("update.ratio").steps[rows]
-    past = middle > LARGE
-    return Series(steps[past], middle[past])
-
-
-def _before(bursts: Series, since: int) -> int:
+def _before(large: Series, since: int) -> int:
     """The burst that the divergence began with: the first within 50 steps before it."""
     reach = max(EARLY, since // 5)
-    near = bursts.steps[(bursts.steps <= since + 2) & (bursts.steps >= since - reach)]
+    near = large.steps[(large.steps <= since + 2) & (large.steps >= since - reach)]
     return int(near[0]) if len(near) else -1
 
 
-def _killed(run: Recording, bursts: Series) -> bool:
+def _killed(run: Recording, large: Series) -> bool:
     """A burst while the network was young (at any time if it is stuck), and a mark that it left.
 
-    The mark: dead or saturated units now, or a loss that shot up right after the burst.
+    The mark: dead or saturated units now, a loss that shot up right after the burst, or an output
+    that depended on the input before it and hardly does now.
     """
-    first = int(bursts.steps[0])
+    first = int(large.steps[0])
     if first > EARLY and not stuck(run).found:
         return False
     dead = max(recent_medians(run, "act.dead_fraction").values(), default=0.0)
@@ -131,7 +118,18 @@ def _killed(run: Recording, bursts: Series) -> bool:
     start = losses.values[: max(1, int(np.searchsorted(losses.steps, first + 1)))]
     ahead = losses.values[np.searchsorted(losses.steps, first) :][:EARLY]
     shot = len(ahead) > 0 and float(ahead.max()) > 1.5 * float(np.median(start))
-    return dead >= 0.5 or flat >= 0.5 or shot
+    return dead >= 0.5 or flat >= 0.5 or shot or _collapsed(run, first)
+
+
+def _collapsed(run: Recording, step: int) -> bool:
+    """Predictions differ a hundred times less between samples than up to that step."""
+    site = leading_function(run)
+    ratio = run.series("prediction.centred_ratio", -1 if site is None else site.id)
+    before = ratio.values[: int(np.searchsorted(ratio.steps, step, "right"))]
+    if not len(before) or len(ratio.after(start_step(run))) < 3:
+        return False
+    best = float(before.max())
+    return best >= ALIVE and median(ratio.after(start_step(run)).values) < COLLAPSED * best
 
 
 def _worst(run: Recording, step: int) -> tuple[int, ...]:
@@ -139,7 +137,7 @@ def _worst(run: Recording, step: int) -> tuple[int, ...]:
     table = run.table("update.ratio")
     row = table.values[int(np.searchsorted(table.steps, step))]
     place = {s: i for i, s in enumerate(table.sites)}
-    known = [(float(row[place[w]]), w) for w in _weights(run) if w in place]
+    known = [(float(row[place[w]]), w) for w in matrices(run) if w in place]
     ranked = sorted(((v, w) for v, w in known if not np.isnan(v)), reverse=True)
     leaders = [s.id for s in run.of_kind("optimizer")][:1]
     return (*leaders, *(w for _, w in ranked[:5]))

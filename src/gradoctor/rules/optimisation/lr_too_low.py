@@ -28,6 +28,7 @@ from gradoctor.rules.evidence.exclusions import (
 from gradoctor.rules.evidence.loss import level, loss_values
 from gradoctor.rules.evidence.robust import bootstrap_difference, median
 from gradoctor.rules.evidence.timing import learning_rate
+from gradoctor.rules.evidence.windows import one_batch
 
 CLEAR_SIGNAL = 3.0  # grad.snr; healthy runs stay below 2
 SAME_WAY = 0.15  # grad.cosine: what a signal of 3 over 50 steps implies for neighbours
@@ -54,7 +55,7 @@ def lr_too_low(run: Recording) -> Iterator[Finding]:
     cosine = recent_medians(run, "grad.cosine").get(0, float("nan"))
     signal = recent_medians(run, "grad.snr").get(0, float("nan"))
     largest = max(updates.values(), default=0.0)
-    limit = TINY / 10 if _one_batch(run) else TINY
+    limit = TINY / 10 if one_batch(run) else TINY
     moved = _moved(run)
     agree = cosine >= SAME_WAY and signal >= CLEAR_SIGNAL
     if not (0 < largest < limit and (agree or 0 < moved < STILL)):
@@ -113,15 +114,6 @@ def _moved(run: Recording) -> float:
     """How far the liveliest matrix has come from where it began."""
     moved = recent_medians(run, "weight.movement")
     return max((moved[s] for s in _updates(run) if s in moved), default=float("nan"))
-
-
-def _one_batch(run: Recording) -> bool:
-    """True when the same batch came every time: gradients then agree at any learning rate."""
-    for site in run.of_kind("input"):
-        hashes = run.series("input.hash", site.id).values
-        if len(hashes) >= 10 and len(np.unique(hashes)) <= 2:
-            return True
-    return False
 
 
 def _fall(run: Recording) -> tuple[float, bool]:
