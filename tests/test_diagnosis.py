@@ -214,3 +214,39 @@ class TestCertainty:
     def test_only_roots_have_one(self):
         by = told(finding("GD101"), finding("GD509"), finding("GD418", Level.NOTE))
         assert {c for c, f in by.items() if f.certainty} == {"GD101"}
+
+
+class TestPromotion:
+    def test_a_suspected_cause_of_a_certain_outcome_is_its_root(self):
+        by = told(finding("GD108", Level.SUSPECT), finding("GD211"), finding("GD509"))
+        assert [c for c, f in by.items() if f.root] == ["GD108"]
+        assert by["GD108"].level == Level.SICK
+        assert by["GD509"].explained_by[0] == "GD108"
+
+    def test_the_most_upstream_of_several_is_raised_and_the_others_are_rivals_or_effects(self):
+        by = told(
+            finding("GD303", Level.SUSPECT), finding("GD101", Level.SUSPECT),
+            finding("GD603", Level.SUSPECT), finding("GD509"),
+        )  # fmt: skip
+        (first,) = (f for f in by.values() if f.root)
+        assert (first.code, first.certainty, first.rivals) == ("GD603", "likely", ("GD303",))
+        assert by["GD303"].level == Level.SUSPECT
+
+    @pytest.mark.parametrize(
+        "suspect",
+        [
+            finding("GD108", Level.NOTE),
+            finding("GD108", Level.SUSPECT, exclusions=(("warm-up", True),)),
+            finding("GD108", Level.SUSPECT, first=200),
+            finding("GD610", Level.SUSPECT),
+            finding("GD405", Level.SUSPECT),
+        ],
+        ids=["a note", "excused", "later than the outcome", "no way to the outcome", "structural"],
+    )
+    def test_what_is_not_raised(self, suspect):
+        by = told(suspect, finding("GD509"))
+        assert [c for c, f in by.items() if f.root] == ["GD509"]
+
+    def test_a_sick_cause_leaves_suspects_alone(self):
+        by = told(finding("GD601"), finding("GD108", Level.SUSPECT), finding("GD509"))
+        assert by["GD108"].level == Level.SUSPECT

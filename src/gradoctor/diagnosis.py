@@ -101,7 +101,7 @@ def _judge(run: Recording, code: str, rule: Rule) -> list[Finding] | Skipped:
 # ---- the digest ----------------------------------------------------------------------------------
 def digest(run: Recording, found: Iterable[Finding]) -> tuple[Finding, ...]:
     """Fold knock-ons under their causes, mark the roots, and put the findings in order."""
-    findings = sorted(found, key=_precedence)
+    findings = sorted(_promoted(run, list(found)), key=_precedence)
     causes = [
         [j for j, cause in enumerate(findings) if i != j and _explains(run, cause, symptom)]
         for i, symptom in enumerate(findings)
@@ -167,18 +167,52 @@ def _precedence(finding: Finding) -> tuple[int, bool, bool, tuple[int, str], int
 
 def _proven(finding: Finding) -> bool:
     """Found by structure or by bits, and so certain by itself."""
+    return not _is_statistical(finding) and finding.level >= Level.SICK
+
+
+def _is_statistical(finding: Finding) -> bool:
     rule = RULES.get(finding.code)
-    return rule is not None and rule.proof != "statistical" and finding.level >= Level.SICK
+    return rule is None or rule.proof == "statistical"
+
+
+def _promoted(run: Recording, found: list[Finding]) -> list[Finding]:
+    """Raise the one suspected cause that a certain outcome would otherwise lack.
+
+    A statistical suspect has mechanism and persistence; the outcome is the harm that it could not
+    show itself. A structural one that is not sick has no proof, and is left alone.
+    The verdict is the outcome's either way: what changes is that a cause is named.
+    """
+    stricken = [f for f in found if f.code in OUTCOMES and f.level >= Level.SICK]
+    open_ = [o for o in stricken if not any(_explains(run, c, o) for c in found)]
+    suspects = [
+        c
+        for c in found
+        if c.level == Level.SUSPECT
+        and c.code not in OUTCOMES
+        and _is_statistical(c)
+        and not any(seen for _, seen in c.exclusions)
+        and any(_could_explain(run, c, o) for o in open_)
+    ]
+    upstream = [c for c in suspects if not any(_could_explain(run, o, c) for o in suspects)]
+    if not upstream:
+        return found
+    chosen_ = min(upstream, key=_precedence)
+    return [replace(f, level=Level.SICK) if f is chosen_ else f for f in found]
 
 
 def _explains(run: Recording, cause: Finding, symptom: Finding) -> bool:
     """One finding explains another: by the graph, by time, by place, and by its own gravity."""
+    if cause.level < Level.SUSPECT or cause.level < min(symptom.level, Level.SICK):
+        return False  # what is not ill itself explains nothing graver
+    return _could_explain(run, cause, symptom)
+
+
+def _could_explain(run: Recording, cause: Finding, symptom: Finding) -> bool:
+    """The same, whatever the gravity of the two."""
     if cause.code == symptom.code or not leads_to(cause.code, symptom.code):
         return False
     if leads_to(symptom.code, cause.code) and _begins_before(symptom, cause):
         return False  # each may cause the other: the one that came first does
-    if cause.level < Level.SUSPECT or cause.level < min(symptom.level, Level.SICK):
-        return False  # what is not ill itself explains nothing graver
     if not _same_model(run, cause, symptom):
         return False
     if cause.first_step <= symptom.first_step or _proven(cause):
