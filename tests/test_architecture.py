@@ -20,7 +20,7 @@ FILES = sorted(f for f in SOURCE.rglob("*.py") if DEMOS not in f.parents)
 # The table of docs/architecture.md: room -> storey. A room imports lower storeys only.
 STOREYS = {
     "records": 0, "errors": 0, "_version": 0,
-    "recording": 1, "knowledge": 1, "statistics": 1, "theory": 1,
+    "recording": 1, "knowledge": 1, "statistics": 1, "theory": 1, "capsules": 1,
     "capture": 2, "store": 2, "rules": 2, "remedies": 2, "tracing": 2, "lab": 2,
     "trials": 2,
     "diagnosis": 3, "nn": 3, "prognosis": 3, "interventions": 3,

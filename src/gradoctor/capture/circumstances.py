@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gradoctor.capture.births import finite_range, is_finite
-from gradoctor.capture.forwards import bad_rows, tensors_in
+from gradoctor.capture.forwards import bad_rows
 from gradoctor.capture.source import variables_in_frames
+from gradoctor.statistics import tensors_in
 
 if TYPE_CHECKING:
     from gradoctor.capture.faults import Origin
@@ -29,7 +30,7 @@ class Circumstances:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def of(self, origin: Origin) -> dict[str, Any]:
+    def __call__(self, origin: Origin) -> dict[str, Any]:
         """The data of the fact: ``cause``, the batch, its bad samples, the weights' size."""
         found: dict[str, Any] = {
             "cause": "operation",
@@ -50,7 +51,9 @@ class Circumstances:
             found["rows"] = bad_rows(origin.operand)
         elif grown >= GROWN and largest >= LARGE and _overflows(origin):
             found["cause"] = "grown"
-        return found | self._batch(found.get("rows") or [])
+        told = {k: getattr(origin, k) for k in ("where", "op", "value", "file", "line")}
+        kept = self.session.capsule.keep({**told, "cause": found["cause"]})
+        return found | self._batch(found.get("rows") or []) | kept
 
     def _module(self, origin: Origin) -> str:
         module = origin.module

@@ -39,31 +39,35 @@ class Forward:
 
 
 class Buffers:
-    """Copies of those buffers of a model that its forwards change, such as running means."""
+    """Copies of those buffers of a model that its forwards change, such as running means.
+
+    Which they are is learnt from values, at the first few forwards: batch norm's kernels change
+    them without a new version.
+    """
 
     def __init__(self) -> None:
         self.moving: list[torch.Tensor] = []
         self.copies: list[torch.Tensor] = []
-        self._versions: dict[int, int] = {}
-        self._looks = 0
+        self._seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._learns = 4
 
     def take(self, model: nn.Module) -> None:
         """A forward begins: copy what earlier forwards were seen to change."""
-        if self._looks < 4:
-            self._looks += 1
+        if self._learns:
+            self._learns -= 1
             self._learn(model)
         if self.moving:
             torch._foreach_copy_(self.copies, self.moving)
 
     def _learn(self, model: nn.Module) -> None:
-        held = list(model.buffers())
-        moved = [b for b in held if self._versions.get(id(b), b._version) != b._version]
+        held = [b for b in model.buffers() if b.numel() and b.layout is torch.strided]
+        if sum(b.numel() for b in held) > BUFFERS:
+            held = []
         known = {id(b) for b in self.moving}
-        self.moving += [b for b in moved if id(b) not in known and b.numel()]
-        if sum(b.numel() for b in self.moving) > BUFFERS:
-            self.moving = []
-        self.copies = [b.detach().clone() for b in self.moving]
-        self._versions = {id(b): b._version for b in held}
+        moved = [b for b, old in self._seen if id(b) not in known and not torch.equal(b, old)]
+        self.moving += moved
+        self.copies += [b.detach().clone() for b in moved]
+        self._seen = [(b, b.detach().clone()) for b in held] if self._learns else []
 
     def before(self, buffer: torch.Tensor) -> torch.Tensor | None:
         """A buffer as it was before the forward, None when it was not copied."""
@@ -148,19 +152,6 @@ class Forwards:
     def close_step(self) -> None:
         """Let go of the step's batch."""
         self.group.clear()
-
-
-def tensors_in(value: Any, depth: int = 3) -> list[torch.Tensor]:
-    """The tensors in arguments: themselves, and in lists, tuples and dicts."""
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if depth == 0:
-        return []
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple) and len(value) <= 64:
-        return [t for part in value for t in tensors_in(part, depth - 1)]
-    return []
 
 
 def bad_rows(x: torch.Tensor, most: int = 16) -> list[int]:

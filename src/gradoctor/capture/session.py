@@ -10,6 +10,7 @@ from torch import nn
 
 from gradoctor.capture.affine import AffineChains
 from gradoctor.capture.by_hand import HandSteps
+from gradoctor.capture.capsule import Capsule
 from gradoctor.capture.causality import Causality
 from gradoctor.capture.circumstances import Circumstances
 from gradoctor.capture.faults import Faults
@@ -77,8 +78,8 @@ class Session:
         self.losses = Losses(self.recorder, self.targets)
         self.causality = Causality(self.recorder)
         self.forwards = Forwards(self.guard)
-        self.circumstances = Circumstances(self)
-        self.faults = Faults(self.recorder, self._site_of, self.circumstances.of, self._seconds)
+        self.capsule = Capsule(self)
+        self.faults = Faults(self.recorder, self._site_of, Circumstances(self), self._seconds)
         self.inputs = Inputs(self.recorder, self.models)
         self.affine = AffineChains(self)
         self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self)

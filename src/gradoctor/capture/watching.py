@@ -7,12 +7,15 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 
 from gradoctor._version import __version__
+from gradoctor.capsules import capsule_of
 from gradoctor.capture import tracebacks
+from gradoctor.capture.capsule import Capsule
 from gradoctor.capture.patches import Patches
 from gradoctor.capture.places import Places
 from gradoctor.capture.session import Session
@@ -35,6 +38,11 @@ class Watching:
         self.options = options
         self.pid = os.getpid()
         self.session = Session(sink, budget=float(options.get("budget", 0.02)), places=places)
+        if options.get("capsule") and options.get("main", True):
+            path = capsule_of(Path(options["db"]))
+            self.session.capsule = Capsule(
+                self.session, path, options["capsule"], options["target"]
+            )
         self.patches = Patches(self.session)
 
     def start(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 COMMANDS: dict[str, str] = {
     "run": "gradoctor.commands.run:run",
+    "replay": "gradoctor.commands.replay:replay",
     "show": "gradoctor.commands.show:show",
     "rules": "gradoctor.commands.show:rules",
     "explain": "gradoctor.commands.show:explain",

@@ -13,6 +13,7 @@ from gradoctor.errors import GradoctorError
 # Options as a user writes them, the type of each, and the parameter that click fills.
 OPTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "budget": ((str, int, float), "budget"),
+    "capsule": ((str, int), "capsule"),
     "db": (str, "db"),
     "fail-on": (str, "fail_on"),
     "html": (str, "html_file"),
@@ -71,4 +72,4 @@ def _checked(file: Path, key: str, value: Any) -> tuple[str, Any]:
     if key in ("select", "ignore"):
         listed = value if isinstance(value, list) else [value]
         return parameter, [str(v) for v in listed]
-    return parameter, str(value) if key == "budget" else value
+    return parameter, str(value) if key in ("budget", "capsule") else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import zipfile
 from collections.abc import Sequence
@@ -31,6 +32,14 @@ def parse_budget(_: Any, __: Any, text: str) -> float:
     return share
 
 
+def parse_size(_: Any, __: Any, text: str) -> int:
+    """``256MB``, ``1.5GB`` or a number of bytes."""
+    found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(|k|m|g)i?b?", text.strip().lower())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no size; give 256MB or 1GB.")
+    return int(float(found[1]) * 1024 ** ("", "k", "m", "g").index(found[2]))
+
+
 @click.command(
     cls=Configured,
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
@@ -49,6 +58,8 @@ Examples:
 @click.option("--lang", help="Language of the report: en or zh.")
 @click.option("--budget", default="2%", show_default=True, callback=parse_budget,
               help="Share of the time that watching may take.")  # fmt: skip
+@click.option("--capsule", default="256MB", show_default=True, callback=parse_size,
+              help="Most that is kept to replay a first NaN; 0 for nothing.")  # fmt: skip
 @click.option("--checkup", is_flag=True,
               help="Say first what theory and the first backward say of the model.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print no report.")
@@ -73,7 +84,8 @@ def run(target: tuple[str, ...], module: bool, db: Path | None, force: bool, **v
     path = make_run_file(db, target, module, force)
     options = {
         "db": str(path.absolute()), "budget": view["budget"], "parent": os.getpid(),
-        "script": target[0], "checkup": view["checkup"],
+        "script": target[0], "checkup": view["checkup"], "capsule": view["capsule"],
+        "target": (["-m"] if module else []) + list(target),
     }  # fmt: skip
     follower, teller = Follower(path, view), Teller(path, view)
 
@@ -83,7 +95,7 @@ def run(target: tuple[str, ...], module: bool, db: Path | None, force: bool, **v
 
     held = Hold(path)  # from now on, not only from when the script has imported torch
     try:
-        code = supervise((["-m"] if module else []) + list(target), options, tick)
+        code = supervise(options["target"], options, tick)
     finally:
         held.release()
     teller.end()

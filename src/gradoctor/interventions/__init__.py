@@ -8,6 +8,7 @@ from typing import Any
 from gradoctor.interventions._intervention import Intervention as Intervention
 
 INTERVENTIONS: dict[str, str] = {
+    "replay": "gradoctor.interventions.replay:Replay",
     "learning_rate": "gradoctor.interventions.learning_rate:LearningRate",
 }
 """Name of each intervention -> the class that is made with its options."""

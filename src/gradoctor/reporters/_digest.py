@@ -263,6 +263,9 @@ def _overhead(ratio: float | None, _: Translator) -> str | None:
 def _next(diagnosis: Diagnosis, entries: list[Data]) -> list[str]:
     """Commands worth typing now."""
     commands = [f"gradoctor explain {entries[0]['code']}"] if entries else []
+    kept = next((c for f in diagnosis.findings if (c := f.values.get("capsule"))), None)
+    if kept:
+        commands.append(f"gradoctor replay {shorten(str(kept), diagnosis.meta)}")
     if diagnosis.meta.get("run_file"):
         commands.append(f"gradoctor show {shorten(diagnosis.meta['run_file'], diagnosis.meta)}")
     return commands
