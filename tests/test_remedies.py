@@ -181,6 +181,7 @@ SCENES: dict[str, Callable[[], Names]] = {
     "use_class_indices": lambda: {"one_hot": torch.eye(3)},
     "pass_training_to_dropout": lambda: {"self": Tiny().eval()},
     "use_dropout_modules": lambda: {"self": Tiny().eval()},
+    "keep_the_best_weights": lambda: {"valid_loss": 1.0},
     "mark_missing_values": lambda: {"inputs": torch.tensor([[1.0, math.nan]])},
 }
 

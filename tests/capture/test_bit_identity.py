@@ -52,7 +52,8 @@ def test_nothing_is_left_behind() -> None:
 
     before = {
         "backward": torch.autograd.backward, "init": torch.nn.Module.__init__,
-        "zero_grad": torch.optim.Optimizer.zero_grad, "eval": torch.nn.Module.eval,
+        "zero_grad": torch.optim.Optimizer.zero_grad, "train": torch.nn.Module.train,
+        "loss": torch.nn.functional.cross_entropy,
         "next": torch.utils.data.dataloader._BaseDataLoaderIter.__next__,
         "step": torch.optim.lr_scheduler.StepLR.step,
     }  # fmt: skip
@@ -63,7 +64,8 @@ def test_nothing_is_left_behind() -> None:
     watching.stop()
     after = {
         "backward": torch.autograd.backward, "init": torch.nn.Module.__init__,
-        "zero_grad": torch.optim.Optimizer.zero_grad, "eval": torch.nn.Module.eval,
+        "zero_grad": torch.optim.Optimizer.zero_grad, "train": torch.nn.Module.train,
+        "loss": torch.nn.functional.cross_entropy,
         "next": torch.utils.data.dataloader._BaseDataLoaderIter.__next__,
         "step": torch.optim.lr_scheduler.StepLR.step,
     }  # fmt: skip

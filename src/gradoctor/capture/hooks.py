@@ -28,6 +28,9 @@ OVERHEAD = 2.2e-6
 """Seconds that one module call takes longer while hooks are on, our own work not counted
 (``benchmarks/between.py``)."""
 
+RUNNING = nn.modules.batchnorm._BatchNorm
+"""Modules whose evaluation depends on what they saw in training."""
+
 Measured = tuple[tuple[str, ...], torch.Tensor]
 
 
@@ -47,8 +50,14 @@ class Listener(Protocol):
     def on_top(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """A training forward of a top-level module begins."""
 
-    def on_evaluation(self) -> None:
+    def on_evaluation(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """A forward of a top-level module without gradient begins."""
+
+    def in_evaluation(self, info: ModuleInfo, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A norm that is known from training ran without gradient."""
+
+    def on_norm(self, info: ModuleInfo, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A norm ran in a training forward."""
 
     def on_output(
         self, info: ModuleInfo, module: nn.Module, output: torch.Tensor, top: nn.Module
@@ -124,7 +133,7 @@ class ModuleWatch:
             if grad:
                 self.guard.call("models", self.listener.on_top, module, args)
             else:
-                self.guard.call("models", self.listener.on_evaluation)
+                self.guard.call("evaluation", self.listener.on_evaluation, module, args)
         elif self._training and not grad and not self._cut_at:
             self._cut_at = len(self.stack) + 1
             self.guard.call("deep look", self.listener.on_cut, module)
@@ -138,12 +147,19 @@ class ModuleWatch:
             pass
         if len(self.stack) < self._cut_at:
             self._cut_at = 0
+        if not self._training and isinstance(module, RUNNING):
+            self.guard.call("evaluation", self._in_evaluation, module, args)
         if output is None or not self._training or self.recorder.look < Look.FULL:
             return
         if torch.is_grad_enabled():
             self.guard.call("activations", self._measure_module, module, args, output, top)
         else:
             self.guard.call("activations", self._note_use, module)
+
+    def _in_evaluation(self, module: nn.Module, args: Any) -> None:
+        info = self.models.modules.get(id(module))
+        if info is not None and info.ref is not None and info.ref() is module:
+            self.listener.in_evaluation(info, module, args)
 
     def _note_use(self, module: nn.Module) -> None:
         info = self.models.info(module)
@@ -162,6 +178,8 @@ class ModuleWatch:
         self.listener.on_output(info, module, tensor, top)
         if info.role == "embedding" and args:
             self.listener.on_ids(args[0])
+        if info.role == "norm":
+            self.listener.on_norm(info, module, args)
         if info.activation in RELU_LIKE and info.dead is None:
             info.dead = kernels.DeadUnits(unit_dim(module, tensor))
         self.measure(info.site, tensor, info.activation, info.dead, top.training)

@@ -19,7 +19,10 @@ class Inputs:
     def __init__(self, recorder: Recorder, models: Models) -> None:
         self.recorder = recorder
         self.models = models
+        self.sites: dict[int, int] = {}
         self._moments: dict[int, kernels.FeatureMoments] = {}
+        self._evaluated: dict[int, kernels.FeatureMoments] = {}
+        self._pending: dict[int, torch.Tensor] = {}
         self._done: set[tuple[int, int]] = set()
 
     def observe(self, module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -44,6 +47,27 @@ class Inputs:
                 padding = kernels.padding_fraction(x).reshape(1)
                 self.recorder.put(site, ("input.padding",), padding)
 
+    def observe_evaluation(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A forward without gradient begins, of a model whose training inputs are known."""
+        x = next((a for a in args if isinstance(a, torch.Tensor)), None)
+        site = self.sites.get(id(module))
+        usual = self._moments.get(site) if site is not None else None
+        if x is None or site is None or usual is None or not x.is_floating_point():
+            return
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            moments = self._evaluated.setdefault(site, kernels.FeatureMoments())
+            moments.add(x.detach())
+            self._pending[site] = moments.against(usual)
+        if not self.recorder.known_fact("eval_input", site):
+            file, line = caller()
+            self.recorder.fact("eval_input", site, file=file, line=line, shape=list(x.shape))
+
+    def close_step(self) -> None:
+        """Record what evaluation forwards before the end of this step have shown."""
+        for site, found in self._pending.items():
+            self.recorder.put(site, kernels.EVAL_INPUT, found)
+        self._pending.clear()
+
     def _site(self, module: nn.Module, x: torch.Tensor) -> int:
         name = self.models.name_of(module)
         file, line = caller()  # the line that gives the model its input
@@ -56,6 +80,7 @@ class Inputs:
                 "first_layer": None, "first_role": "",
             },
         )  # fmt: skip
+        self.sites[id(module)] = site
         known = self.recorder.get(site)
         if known.meta.get("first_layer") is None:
             first = self._first_layer(module)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch.utils.data import DataLoader, dataloader
+from torch.utils.data import DataLoader, IterableDataset, dataloader
 
 from gradoctor.capture.guard import Guard, quiet
 from gradoctor.capture.places import Place
@@ -107,4 +107,12 @@ class Loaders:
                 sampler=sampler, shuffle="Random" in sampler, batch_size=loader.batch_size,
                 drop_last=loader.drop_last, length=quiet(len, loader), iterators=info.iterators,
                 batches=info.batches, max_drawn=info.max_drawn,
+                last_batch=quiet(_last_batch, loader),
             )  # fmt: skip
+
+
+def _last_batch(loader: Any) -> int | None:
+    """Samples in the last batch of an epoch; None where batches are not cut in order."""
+    if loader.drop_last or not loader.batch_size or isinstance(loader.dataset, IterableDataset):
+        return None
+    return len(loader.sampler) % loader.batch_size or int(loader.batch_size)

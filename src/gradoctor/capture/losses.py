@@ -27,7 +27,7 @@ LOSSES: dict[Any, str] = {
 }  # fmt: skip
 
 CLASSIFYING = frozenset({"cross_entropy", "nll_loss"})
-_POSITIONS = {
+POSITIONS = {
     "cross_entropy": (
         "weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing",
     ),
@@ -88,7 +88,7 @@ class Losses:
         """A loss function was called in training."""
         name = LOSSES[func]
         given = dict(zip(("input", "target"), args, strict=False)) | kwargs
-        given |= dict(zip(_POSITIONS.get(name, ()), args[2:], strict=False))
+        given |= dict(zip(POSITIONS.get(name, ()), args[2:], strict=False))
         prediction, target = given.get("input"), given.get("target")
         if not isinstance(prediction, torch.Tensor) or not isinstance(target, torch.Tensor):
             return

@@ -167,6 +167,8 @@ class Models:
             meta["activation"] = activation
         if isinstance(getattr(module, "p", None), float):
             meta["p"] = module.p
+        if isinstance(module, nn.LocalResponseNorm):
+            meta |= {"size": module.size, "alpha": module.alpha}
         meta["path"] = self._path(module)
         site = self.recorder.site(
             "module", name, key=(id(module), name), type=type(module).__name__, file=file,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ class Mode:
     eval_after_train: int = 0
     run: int = 0
     samples: int = 0
+    sizes: dict[int, int] = field(default_factory=dict)
 
 
 class Modes:
@@ -36,6 +37,7 @@ class Modes:
         self._known: dict[int, Mode] = {}
         self._now: dict[int, tuple[bool, int, weakref.ref[nn.Module]]] = {}
         self._told: set[int] = set()
+        self._norms: dict[int, dict[str, Any]] = {}
 
     def called_eval(self, module: nn.Module, place: Place) -> None:
         """``module.eval()`` was called."""
@@ -50,6 +52,9 @@ class Modes:
             self._describe_dropout(info, module)
         if isinstance(module, _NORMS):
             samples = output.numel() // max(1, output.shape[1] if output.dim() > 1 else 1)
+            self._norms[info.site] = {
+                "momentum": module.momentum, "tracks": module.running_mean is not None
+            }  # fmt: skip
         elif info.role == "dropout":
             samples = 0
         else:
@@ -73,6 +78,8 @@ class Modes:
             mode = self._known.setdefault(site, Mode())
             mode.samples = samples
             if training:
+                if samples and (samples in mode.sizes or len(mode.sizes) < 64):
+                    mode.sizes[samples] = mode.sizes.get(samples, 0) + 1
                 mode.train += 1
                 mode.run = 0
             else:
@@ -87,6 +94,9 @@ class Modes:
                 "mode", site, file=file, line=line, train=mode.train, eval=mode.eval,
                 eval_after_train=mode.eval_after_train, last_eval_run=mode.run,
                 whole_model_eval=bool(top is not None and whole[id(top)]), samples=mode.samples,
+                usual_samples=max(mode.sizes, key=mode.sizes.__getitem__, default=0),
+                fewest_samples=min(mode.sizes, default=0),
+                **self._norms.get(site, {"momentum": None, "tracks": False}),
             )  # fmt: skip
 
     def _place(self, top: nn.Module | None) -> Place:

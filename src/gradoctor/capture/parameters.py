@@ -42,6 +42,8 @@ class Wiring:
     checked: int = 0
     used: bool = False
     moved_unowned: bool = False
+    frozen: bool = False
+    frozen_moves: int = 0
     version: int = -1
     sample: torch.Tensor | None = None
     stale_now: bool = False
@@ -280,6 +282,10 @@ class WiringWatch:
                 wiring.zero_run = wiring.zero_run + 1 if zero else 0
             moved = self._moved(wiring, p)
             wiring.moved_unowned = wiring.moved_unowned or (moved and owner is None)
+            wiring.frozen_moves += (
+                moved and wiring.frozen and not p.requires_grad and owner is not None
+            )
+            wiring.frozen = not p.requires_grad
             watch.recorder.fact("wiring", info.site, count=0, **state(info, p, wiring, owner))
 
     def starved(self) -> dict[int, str]:
@@ -309,6 +315,7 @@ def state(
         "backwards": wiring.backwards, "grads": wiring.grads, "zero_grads": wiring.zero_run,
         "moved_unowned": wiring.moved_unowned, "stale": wiring.stale,
         "checked": wiring.checked, "registered": info.registered,
+        "frozen_moves": wiring.frozen_moves,
     }  # fmt: skip
 
 

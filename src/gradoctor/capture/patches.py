@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from types import FunctionType
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.optim import optimizer as torch_optimizer
 
+from gradoctor.capture.losses import LOSSES
 from gradoctor.capture.recorder import Look
 from gradoctor.capture.session import Session
 from gradoctor.capture.source import caller, creator
@@ -25,6 +29,7 @@ class Patches:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._undo: list[Callable[[], None]] = []
+        self._in_train = False
 
     def install(self) -> None:
         """Start intercepting."""
@@ -37,12 +42,14 @@ class Patches:
         self._wrap(torch.autograd, "backward", self._backward)
         self._wrap(torch.optim.Optimizer, "zero_grad", self._zero_grad)
         self._wrap(nn.Module, "zero_grad", self._module_zero_grad)
-        self._wrap(nn.Module, "eval", self._eval)
+        self._wrap(nn.Module, "train", self._train)
+        self._wrap(nn.Module, "state_dict", self._state_dict)
         self._wrap(torch.autograd, "grad", self._grad)
         self._wrap(torch, "compile", self._compile)
         self._wrap(nn.Module, "compile", self._compile)
         self._wrap_clipping()
         self._wrap_scaler()
+        self._wrap_losses()
         self._wrap(nn.Module, "__init__", self._module_init)
         self._wrap(torch.optim.Optimizer, "__init__", self._optimizer_init)
         session.schedulers.patch(self._wrap)
@@ -136,10 +143,25 @@ class Patches:
             return original(*args, **kwargs)
         return self._backward(original, *args, **kwargs)
 
-    def _eval(self, original: Any, module: Any, *args: Any, **kwargs: Any) -> Any:
-        out = original(module, *args, **kwargs)
-        self.session.guard.call("modes", self.session.look_at_evaluation, module)
+    def _train(self, original: Any, module: Any, mode: bool = True) -> Any:
+        """``eval()`` is ``train(False)``, which calls itself for every module below."""
+        if mode or self._in_train:
+            return original(module, mode)
+        self._in_train = True
+        try:
+            out = original(module, mode)
+        finally:
+            self._in_train = False
+        self.session.guard.call("modes", self.session.evaluating.called_eval, module)
         return out
+
+    def _state_dict(self, original: Any, module: Any, *args: Any, **kwargs: Any) -> Any:
+        """Called for each module below, too, with the dict that is being filled."""
+        if not args and "destination" not in kwargs:
+            self.session.guard.call(
+                "checkpoints", self.session.evaluating.called_state_dict, module
+            )
+        return original(module, *args, **kwargs)
 
     # ---- clipping, scaling, compiling --------------------------------------------------------
     def _wrap_clipping(self) -> None:
@@ -223,11 +245,49 @@ class Patches:
     def _scaled(self, scaler: Any) -> None:
         self.session.recorder.put(0, ("scaler.scale",), (float(scaler.get_scale()),))
 
+    # ---- loss functions ----------------------------------------------------------------------
+    def _wrap_losses(self) -> None:
+        """See loss functions at every step, and hear of those that are called outside training."""
+        for original, name in list(LOSSES.items()):
+            wrapper = self._watched_loss(original, name)
+            LOSSES[wrapper] = name
+            setattr(functional, name, wrapper)
+            self._undo.append(partial(setattr, functional, name, original))
+            self._undo.append(partial(_forget, wrapper))
+
+    def _watched_loss(self, original: Any, name: str) -> Any:
+        session, inside = self.session, [False]
+        evaluations, compiling = session.evaluating.losses, torch.compiler.is_compiling
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            if compiling() or inside[0]:
+                return original(*args, **kwargs)
+            inside[0] = True  # a mode or a tensor's class may call it again
+            try:
+                out = original(*args, **kwargs)
+            finally:
+                inside[0] = False
+            if evaluations.outside_training():
+                session.guard.call("evaluation", evaluations.observe, name, args, kwargs, out)
+            else:
+                evaluations.in_training(args)
+            return out
+
+        # TorchScript compiles the original's source among the names that the function sees
+        disguised = FunctionType(
+            watched.__code__, functional.__dict__, name, None, watched.__closure__
+        )
+        return functools.update_wrapper(disguised, original)
+
     def _compile(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         self.session.compiled = True
         self.session.sink.meta("compiled", True)
         self.session.disarm()
         return original(*args, **kwargs)
+
+
+def _forget(wrapper: Any) -> None:
+    LOSSES.pop(wrapper, None)
 
 
 def _has_closure(args: Any, kwargs: Any) -> bool:

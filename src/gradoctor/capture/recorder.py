@@ -174,6 +174,13 @@ class Recorder:
     # ---- the step's end ----------------------------------------------------------------------
     def close_step(self) -> None:
         """Send this step's block, facts and events, and go on to the next step."""
+        self._send_columns()
+        self.flush_facts()
+        self.sink.cycle(self.step, tuple(self._events))
+        self._events = []
+        self.step += 1
+
+    def _send_columns(self) -> None:
         self._send_waiting()
         if self._columns:
             key = tuple(self._columns)
@@ -185,10 +192,17 @@ class Recorder:
             if self._waiting[3].ready:
                 self._send_waiting()
             self._columns, self._values = [], []
-        self.flush_facts()
-        self.sink.cycle(self.step, tuple(self._events))
-        self._events = []
-        self.step += 1
+
+    def forget(self) -> None:
+        """Drop the numbers of a step that has begun and will never end."""
+        self._columns, self._values = [], []
+
+    def close_after(self) -> None:
+        """Send the numbers that came after the last step; they count with that step."""
+        if self.step:
+            self.step -= 1
+            self._send_columns()
+            self.step += 1
 
     def _send_waiting(self) -> None:
         if self._waiting is not None:

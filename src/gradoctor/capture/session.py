@@ -13,6 +13,7 @@ from gradoctor.capture.by_hand import HandSteps
 from gradoctor.capture.capsule import Capsule
 from gradoctor.capture.causality import Causality
 from gradoctor.capture.circumstances import Circumstances
+from gradoctor.capture.evaluating import Evaluating
 from gradoctor.capture.faults import Faults
 from gradoctor.capture.forwards import Forwards
 from gradoctor.capture.governor import Governor
@@ -36,10 +37,6 @@ from gradoctor.capture.targets import Targets
 
 PATIENCE = 20
 """Backwards without any update after which each backward counts as a step."""
-
-EVAL_LOOKS = 3
-EVAL_FORWARDS = 2
-"""Evaluations that are looked at, and forwards in each: enough to see what is active there."""
 
 
 class Session:
@@ -84,13 +81,12 @@ class Session:
         self.affine = AffineChains(self)
         self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self)
         self.mode = OperationMode(self)
+        self.evaluating = Evaluating(self)
         self.prospect: Prospect | None = None
         self.compiled = False
         self.scale = 1.0
         self.stepped = 0
         self._training = False
-        self._eval_looks = 0
-        self._eval_forwards = 0
         self._leader: int | None = None
         self._strangers: dict[int, int] = {}
         self._backwards = 0
@@ -127,25 +123,14 @@ class Session:
             self._training = True
             self.arm()
 
-    def look_at_evaluation(self, module: nn.Module) -> None:
-        """``eval()`` was called: see the next forwards for what should not be active in them."""
-        self.modes.called_eval(module, caller(3))
-        if not self.recorder.step or self._eval_looks >= EVAL_LOOKS or self.compiled:
-            return
-        if self.models.is_known(module):
-            self._eval_looks += 1
-            self._eval_forwards = EVAL_FORWARDS
-            self.hooks.install()
-            self.mode.enter()
-
     # ---- what the hooks tell -----------------------------------------------------------------
     def on_top(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """A training forward of a top-level module begins."""
-        self._eval_forwards = 0
+        self.evaluating.begins_training()
         if self.recorder.look < Look.FULL:
             self.disarm()
             return
-        if type(module).__module__.startswith("torch.nn.modules.loss"):
+        if _is_loss(module):
             return
         if not self.models.is_known(module):
             if next(module.parameters(), None) is None:
@@ -166,14 +151,24 @@ class Session:
         if self.prospect is not None:
             self.guard.part("forecast", self.prospect.begin, module, args)
 
-    def on_evaluation(self) -> None:
+    def on_evaluation(self, module: nn.Module, args: tuple[Any, ...]) -> None:
         """A forward without gradient begins: the mode would only slow it down."""
-        if self._eval_forwards:
-            self._eval_forwards -= 1
-        elif self.recorder.look < Look.FULL:
+        if _is_loss(module):
+            return
+        if self.evaluating.takes(module, args):
+            return
+        if self.recorder.look < Look.FULL:
             self.disarm()
         else:
             self.mode.leave()
+
+    def in_evaluation(self, info: ModuleInfo, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A batch norm that is known from training ran without gradient."""
+        self.evaluating.norm(info, module, args)
+
+    def on_norm(self, info: ModuleInfo, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A norm ran in a training forward."""
+        self.guard.part("norms", self.evaluating.norms.in_training, info, module, args)
 
     def on_output(
         self, info: ModuleInfo, module: nn.Module, output: torch.Tensor, top: nn.Module
@@ -211,6 +206,7 @@ class Session:
     def before_backward(self, roots: list[torch.Tensor]) -> None:
         """A backward pass begins."""
         self.begin_training()
+        self.evaluating.losses.begin_backward()
         if self._backwards and self._since_step and self.by_hand.moved():
             self.recorder.event("manual_step")
             self._close_step()
@@ -316,6 +312,7 @@ class Session:
             recorder.put(0, ("batch.size",), (float(self.losses.batch),))
         self._bad = False
         self.guard.part("losses", self._close_losses)
+        self.evaluating.close_step()
         if look >= Look.FULL:
             self._state_structure()
         self.faults.close_step()
@@ -370,6 +367,9 @@ class Session:
         if self._backwards:
             self._close_step()
             self.disarm()
+        self.recorder.forget()
+        self.evaluating.close_step()
+        self.recorder.close_after()
         governor = self.governor
         self.schedulers.state()
         self.loaders.state()
@@ -384,3 +384,7 @@ class Session:
         self.sink.meta("overhead", 1.0 + governor.share)
         self.sink.meta("own_seconds", governor.own)
         self.sink.meta("total_seconds", governor.total)
+
+
+def _is_loss(module: nn.Module) -> bool:
+    return type(module).__module__.startswith("torch.nn.modules.loss")

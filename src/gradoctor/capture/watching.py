@@ -21,6 +21,12 @@ from gradoctor.capture.places import Places
 from gradoctor.capture.session import Session
 from gradoctor.capture.source import last_place
 
+KNOWN = {
+    "no_grad_fn": "does not require grad and does not have a grad_fn",
+    "one_sample": "Expected more than 1 value per channel when training",
+}
+"""Errors of PyTorch that rules know, by a part of their message."""
+
 
 class Watching:
     """A process under watch: the session, its patches, and the sink they write to.
@@ -80,7 +86,7 @@ def ending(fault: BaseException | None = None) -> dict[str, Any] | None:
     if fault is None:
         return None
     text = str(fault)
-    known = "no_grad_fn" if "does not require grad and does not have a grad_fn" in text else ""
+    known = next((name for name, said in KNOWN.items() if said in text), "")
     file, line = last_place(fault.__traceback__)
     return {
         "type": type(fault).__name__, "message": text[:500], "known": known, "file": file,

@@ -18,6 +18,8 @@ FACTS: dict[str, dict[str, str]] = {
         "stale": "optimizer steps that used a gradient left over from before the previous step",
         "registered": "it is among some model's parameters()",
         "checked": "optimizer steps for which stale was looked at",
+        "frozen_moves": "looks between which it changed, asked for no gradient, and an optimizer"
+        " held it",
     },
     # one for each weight with two or more rows (site = parameter), at step 0 and again near step 20
     "init": {
@@ -90,6 +92,10 @@ FACTS: dict[str, dict[str, str]] = {
         "factor": "root of backward / value returned, when the root hangs on this call alone, or"
         " None",
     },
+    # state_dict() of a model was called after training had begun: when is the fact's own
+    "checkpoint": {},
+    # what a model was first given without gradient, the line that gave it (site = input)
+    "eval_input": {"shape": ""},
     # broadcasts in the loss: one for each line (site = None)
     "broadcast": {
         "op": "",
@@ -126,6 +132,20 @@ FACTS: dict[str, dict[str, str]] = {
         "last_eval_run": "eval-mode training forwards in a row, up to the latest",
         "whole_model_eval": "every module of the model was in eval mode",
         "samples": "batch norm: values per statistic (B*H*W) in the latest forward",
+        "usual_samples": "batch norm: the number of them that was seen most often in train mode",
+        "fewest_samples": "batch norm: the smallest number of them that was seen in train mode",
+        "momentum": "batch norm: its momentum, None for a cumulative mean or no running statistics",
+        "tracks": "batch norm: it keeps running statistics",
+    },
+    # losses computed outside training: no gradient, or every model in eval mode (site = lossfn)
+    "evaluation": {
+        "function": "",
+        "passes": "times it was evaluated, each between two steps",
+        "batches": "most loss calls in one pass",
+        "train_mode": "passes with a model in train mode that holds dropout or batch norm",
+        "norms_moved": "of these, passes during which a batch norm counted further batches",
+        "modules": "names of up to 5 modules that were in train mode",
+        "eval_called": "eval() was called on a model at some time before",
     },
     # functional dropout and suspect dropout modules (site = op or module)
     "dropout": {
@@ -170,6 +190,7 @@ FACTS: dict[str, dict[str, str]] = {
         "iterators": "times it was iterated",
         "batches": "batches drawn",
         "max_drawn": "most batches drawn from one iterator",
+        "last_batch": "samples left for the last batch of an epoch, None if that is not known",
     },
     # the scaler (site = None)
     "scaler": {"class": "", "enabled": ""},
@@ -181,7 +202,7 @@ FACTS: dict[str, dict[str, str]] = {
         "trainable": "tensors that the optimizers hold",
     },
     # the exception that ended the script
-    "error": {"type": "", "message": "", "known": "no_grad_fn, shape, ... or ''"},
+    "error": {"type": "", "message": "", "known": "no_grad_fn, one_sample, ... or ''"},
     # what gradoctor itself lost
     "lost": {"what": "hook, disk, encode, ...", "message": ""},
     # what the governor did

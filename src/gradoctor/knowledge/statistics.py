@@ -25,6 +25,7 @@ class Statistic:
 
 
 _ACT: tuple[SiteKind, ...] = ("module", "op")
+_MOD: tuple[SiteKind, ...] = ("module",)
 _PAR: tuple[SiteKind, ...] = ("parameter",)
 _RUN: tuple[SiteKind, ...] = ("run",)
 _FN: tuple[SiteKind, ...] = ("lossfn",)
@@ -229,6 +230,52 @@ _TABLE: tuple[Statistic, ...] = (
         "full",
         "ids [batch, time] in the run of equal ids that most rows end in",
     ),
+    # ---- input, in the evaluation forwards that are looked at
+    Statistic(
+        "input.eval_shift",
+        _IN,
+        "std",
+        "full",
+        "median over features of |mean in evaluation - mean in training| / std in training",
+    ),
+    Statistic(
+        "input.eval_scale",
+        _IN,
+        "bits",
+        "full",
+        "median over features of log2(std in evaluation / std in training)",
+    ),
+    Statistic("input.eval_samples", _IN, "samples", "full", "evaluation samples seen so far"),
+    # ---- evaluation: one site for each place that calls a loss function outside training
+    Statistic(
+        "eval.loss",
+        _FN,
+        "loss",
+        "light",
+        "mean of an evaluation pass, by samples; given with the step that follows it",
+    ),
+    Statistic(
+        "eval.accuracy",
+        _FN,
+        "fraction",
+        "light",
+        "right answers among the samples of the pass's first batches (classification)",
+    ),
+    Statistic("eval.samples", _FN, "samples", "light", "samples of the pass"),
+    # ---- batch norm: running statistics against those of a batch (medians over channels)
+    Statistic(
+        "norm.mean_gap", _MOD, "std", "full", "|running mean - batch mean| / std, in training"
+    ),
+    Statistic(
+        "norm.var_gap", _MOD, "bits", "full", "|log2(batch / running variance)|, in training"
+    ),
+    Statistic("norm.var_ratio", _MOD, "bits", "full", "the same with its sign"),
+    Statistic("norm.eval_mean_gap", _MOD, "std", "full", "norm.mean_gap in evaluation"),
+    Statistic("norm.eval_var_gap", _MOD, "bits", "full", "norm.var_gap in evaluation"),
+    Statistic("norm.eval_var_ratio", _MOD, "bits", "full", "norm.var_ratio in evaluation"),
+    # ---- any norm
+    Statistic("norm.eps_share", _MOD, "fraction", "full", "eps / (variance + eps), median"),
+    Statistic("norm.small_gain", _MOD, "fraction", "full", "gains of a magnitude below 0.01"),
     # ---- activations: outputs of leaf modules and of functional activations
     Statistic("act.rms", _ACT, "", "full", "root mean square of the output"),
     Statistic("act.absmax", _ACT, "", "full", "largest magnitude; exact; NaN shows in nonfinite"),

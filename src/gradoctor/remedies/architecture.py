@@ -18,12 +18,12 @@ ARCHITECTURE: tuple[Remedy, ...] = (
     ),
     remedy(
         "normalise_before_activations",
-        "101:3 102:3 103:3 201:4 202:3 204:2 205:2 306:3",
+        "101:3 102:3 103:3 201:4 202:3 204:2 205:2 306:3 809:2",
         "block = nn.Sequential(nn.Linear(d, d), nn.LayerNorm(d), nn.ReLU())",
     ),
     remedy(
         "add_residual_connections",
-        "101:4 103:2 106:1 204:1 306:4",
+        "101:4 103:2 106:1 204:1 306:4 809:1",
         """
         class Residual(nn.Module):
             def __init__(self, inner):
@@ -120,6 +120,103 @@ ARCHITECTURE: tuple[Remedy, ...] = (
 
             def forward(self, x):
                 return x + self.branch(self.norm(x))
+        """,
+    ),
+    remedy(
+        "use_group_norm",
+        "801:1 802:3",
+        """
+        # before the optimizer is made
+        kinds = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
+        for parent in list(model.modules()):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, kinds):
+                    width = child.num_features
+                    groups = 8 if width % 8 == 0 else 1
+                    setattr(parent, name, nn.GroupNorm(groups, width))
+        """,
+    ),
+    remedy(
+        "enlarge_batches_for_batch_norm",
+        "801:2",
+        """
+        loader = torch.utils.data.DataLoader(
+            dataset, batch_size=32, shuffle=True, drop_last=True
+        )
+        """,
+    ),
+    remedy(
+        "restore_norm_momentum",
+        "802:1 815:1",
+        """
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.momentum = 0.1  # the share of the new batch
+        """,
+    ),
+    remedy(
+        "estimate_running_statistics_anew",
+        "802:2 815:2",
+        """
+        # after training, with the training data
+        torch.optim.swa_utils.update_bn(loader, model)
+        """,
+    ),
+    remedy(
+        "move_dropout_behind_norms",
+        "803:1",
+        """
+        block = nn.Sequential(
+            nn.Linear(d, d), nn.BatchNorm1d(d), nn.ReLU(), nn.Dropout(0.2)
+        )
+        """,
+    ),
+    remedy(
+        "spare_gains_from_decay",
+        "806:1 810:2",
+        """
+        matrices = [p for p in model.parameters() if p.dim() > 1]
+        others = [p for p in model.parameters() if p.dim() <= 1]
+        optimizer = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": 0.01},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            lr=1e-3,
+        )
+        """,
+    ),
+    remedy(
+        "put_norms_first",
+        "808:1",
+        """
+        layer = nn.TransformerEncoderLayer(
+            d_model=64, nhead=4, norm_first=True, batch_first=True
+        )
+        """,
+    ),
+    remedy(
+        "weaken_weight_decay",
+        "810:1",
+        """
+        for group in optimizer.param_groups:
+            group["weight_decay"] /= 10
+        """,
+    ),
+    remedy(
+        "widen_hidden_layers",
+        "611:1",
+        """
+        wide = 8 * d
+        model = nn.Sequential(nn.Linear(d, wide), nn.ReLU(), nn.Linear(wide, d))
+        """,
+    ),
+    remedy(
+        "multiply_alpha_by_size",
+        "812:1",
+        """
+        alpha, size = 1e-4, 5  # as TensorFlow has them, size = 2 * radius + 1
+        norm = nn.LocalResponseNorm(size, alpha=alpha * size, beta=0.75, k=1.0)
         """,
     ),
 )

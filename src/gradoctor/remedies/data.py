@@ -90,4 +90,55 @@ DATA: tuple[Remedy, ...] = (
         )
         """,
     ),
+    remedy(
+        "keep_the_best_weights",
+        "610:1",
+        """
+        best, patience = float("inf"), 0
+        for epoch in range(epochs):
+            ...  # train, then evaluate: valid_loss
+            if valid_loss < best:
+                best, patience = valid_loss, 0
+                kept = {k: v.clone() for k, v in model.state_dict().items()}
+            elif (patience := patience + 1) >= 10:
+                break
+        model.load_state_dict(kept)
+        """,
+    ),
+    remedy(
+        "regularise_more",
+        "610:2",
+        """
+        model = nn.Sequential(nn.Linear(d, 32), nn.ReLU(), nn.Dropout(0.3),
+                              nn.Linear(32, d))
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=1e-3, weight_decay=0.1
+        )
+        """,
+    ),
+    remedy(
+        "drop_the_last_batch",
+        "612:1",
+        """
+        loader = torch.utils.data.DataLoader(
+            dataset, batch_size=8, shuffle=True, drop_last=True
+        )
+        """,
+    ),
+    remedy(
+        "preprocess_alike",
+        "615:1",
+        """
+        mean, std = train_inputs.mean(0), train_inputs.std(0) + 1e-8
+
+
+        def prepare(x):  # the one way in, for training and evaluation
+            return (x - mean) / std
+
+
+        model.eval()
+        with torch.no_grad():
+            out = model(prepare(inputs))
+        """,
+    ),
 )

@@ -30,7 +30,7 @@ INITIALISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "rescale_layers_by_data",
-        "303:2",
+        "303:2 807:1",
         """
         @torch.no_grad()
         def to_unit_variance(layer, args, output):

@@ -23,7 +23,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "warm_up_learning_rate",
-        "106:2 201:2 401:2 402:3",
+        "106:2 201:2 401:2 402:3 808:2",
         """
         warm = 200  # steps
         scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -118,7 +118,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "overfit_one_batch",
-        "211:1 417:1 509:1",
+        "211:1 417:1 509:1 611:2",
         """
         inputs, targets = next(iter(loader))
         inputs, targets = inputs[:8], targets[:8]

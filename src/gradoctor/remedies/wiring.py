@@ -123,4 +123,32 @@ WIRING: tuple[Remedy, ...] = (
         self.tables = nn.ParameterList([torch.zeros(d) for _ in range(depth)])
         """,
     ),
+    remedy(
+        "evaluate_in_eval_mode",
+        "907:1",
+        """
+        model.eval()
+        with torch.no_grad():
+            valid_loss = loss_fn(model(inputs), targets).item()
+        model.train()
+        """,
+    ),
+    remedy(
+        "freeze_by_module",
+        "904:1",
+        """
+        encoder.requires_grad_(False)  # what is to stay, and nothing else
+        trained = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trained, lr=1e-3)
+        """,
+    ),
+    remedy(
+        "clear_gradients_when_freezing",
+        "920:1",
+        """
+        for p in frozen.parameters():
+            p.requires_grad_(False)
+            p.grad = None  # the optimizer passes over it from now on
+        """,
+    ),
 )

@@ -58,6 +58,14 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     ("target.std", "bits"): Words("targets, against the first predictions", "目标与最初预测之比"),
     ("input.hash", "steps"): Words("looks in a row at the same batch", "连续看到同一批数据的次数"),
     ("loss.nonfinite", "steps"): Words("steps whose loss is not finite", "损失不是有限数的步数"),
+    ("eval.loss", "ratio"): Words("evaluation loss, against training's", "评估损失与训练损失之比"),
+    ("loss.value", "fall"): Words("fall of the training loss meanwhile", "其间训练损失的下降"),
+    ("norm.eval_var_ratio", "bits"): Words(
+        "variance in evaluation, against the running one", "评估时的方差与滑动方差之比"
+    ),
+    ("update.decay_rms", "share"): Words(
+        "weight decay's share of the update", "权重衰减占更新的份额"
+    ),
     # Counts and shares that rules make of facts.
     "broadcast.numel": Words(
         "values after broadcasting, against the batch", "广播后的元素个数与批大小相比"
@@ -76,6 +84,13 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     ),
     "loss_call.multi_label": Words("targets with several ones in a row", "一行里有好几个 1 的目标"),
     "loss.spikes": Words("jumps of the loss right after them", "紧随其后的损失跳升次数"),
+    "evaluation.train_mode": Words("evaluations in train mode", "处于 train 模式的评估次数"),
+    "error.one_sample": Words("samples in the batch", "批里的样本数"),
+    "mode.momentum": Words("momentum of the running statistics", "滑动统计量的动量"),
+    "mode.samples": Words("values that a statistic is taken over", "求统计量所用的值的个数"),
+    "norm.alpha": Words("alpha that acts on each square", "作用在每个平方上的 alpha"),
+    "wiring.frozen": Words("weights frozen as initialised", "冻结在初始化状态的权重"),
+    "wiring.frozen_moves": Words("looks at which they had changed", "看到它们变化的次数"),
     "mode.eval": Words(
         "training forwards in eval mode, in a row", "连续处于 eval 模式的训练前向次数"
     ),
@@ -163,6 +178,36 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "input.feature_spread": Words("widest over narrowest input feature", "最宽与最窄输入特征之比"),
     "input.samples": Words("samples seen", "见到的样本"),
     "input.padding": Words("tokens that are padding", "作填充的词元"),
+    "input.eval_shift": Words(
+        "shift of the input in evaluation, in standard deviations", "评估时输入的偏移，以标准差计"
+    ),
+    "input.eval_scale": Words(
+        "spread of the input, evaluation against training", "评估与训练时输入离散程度之比"
+    ),
+    "input.eval_samples": Words("evaluation samples seen", "见到的评估样本"),
+    "eval.loss": Words("evaluation loss", "评估损失"),
+    "eval.accuracy": Words("right answers in evaluation", "评估时答对的比例"),
+    "eval.samples": Words("samples of an evaluation", "一次评估的样本数"),
+    "norm.mean_gap": Words(
+        "running mean against the batch's, in standard deviations",
+        "滑动均值与批均值之差，以标准差计",
+    ),
+    "norm.var_gap": Words("running variance against the batch's", "滑动方差与批方差之比"),
+    "norm.var_ratio": Words("variance of a batch, against the running one", "批方差与滑动方差之比"),
+    "norm.eval_mean_gap": Words(
+        "running mean against that in evaluation, in standard deviations",
+        "滑动均值与评估时均值之差，以标准差计",
+    ),
+    "norm.eval_var_gap": Words(
+        "running variance against that in evaluation", "滑动方差与评估时方差之比"
+    ),
+    "norm.eval_var_ratio": Words(
+        "variance in evaluation, against the running one", "评估时的方差与滑动方差之比"
+    ),
+    "norm.eps_share": Words(
+        "epsilon's share of what a norm divides by", "epsilon 在归一化除数中的份额"
+    ),
+    "norm.small_gain": Words("gains of a norm that are nearly 0", "归一化层接近 0 的增益"),
     "act.rms": Words("size of the output", "输出的大小"),
     "act.absmax": Words("largest output", "最大的输出"),
     "act.nonfinite": Words("output is not finite", "输出不是有限数"),
@@ -213,6 +258,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
 
 # Benign contexts that the evidence protocol looks for (B1 to B16, and those of single rules).
 CONTEXT_WORDS = {
+    "adapters": Words("adapters", "适配器"),
     "class-weights": Words("class weights", "类别权重"),
     "converged": Words("already converged", "已经收敛"),
     "dropout": Words("dropout", "dropout"),
@@ -223,6 +269,7 @@ CONTEXT_WORDS = {
     "frozen": Words("frozen on purpose", "有意冻结"),
     "gradient-accumulation": Words("gradient accumulation", "梯度累积"),
     "normalised": Words("normalised layers", "带归一化的层"),
+    "kept-best": Words("the best weights were kept", "已保存最好的权重"),
     "own-sampler": Words("a sampler of its own", "自定义采样器"),
     "relu-sparsity": Words("ordinary ReLU sparsity", "ReLU 的正常稀疏"),
     "residual": Words("residual sums", "残差连接"),
@@ -232,6 +279,7 @@ CONTEXT_WORDS = {
     "tied-weights": Words("tied weights", "共享权重"),
     "tiny-tensor": Words("tiny tensor", "极小张量"),
     "too-early": Words("too early to tell", "为时尚早"),
+    "unlike-input": Words("other inputs in evaluation", "评估的输入不同"),
     "unscaled-input": Words("unscaled input", "输入未缩放"),
     "updates-lost": Words("updates lost to rounding", "因舍入丢失的更新"),
     "vanishing": Words("vanishing gradient", "梯度消失"),
@@ -242,8 +290,10 @@ CONTEXT_WORDS = {
 # Why a check did not run: the key before the colon of ``Skipped.why``.
 REASON_WORDS = {
     "error": Words("the check itself failed", "检查本身出错"),
+    "few-evaluations": Words("too few evaluations", "评估次数太少"),
     "missing": Words("does not apply", "不适用"),
     "no-baseline": Words("no loss with a known baseline", "没有基线已知的损失"),
+    "no-evaluation": Words("no evaluation seen", "没有见到评估"),
     "no-labels": Words("no labels seen", "没有见到标签"),
     "several-losses": Words("several losses", "多个损失"),
     "structured-labels": Words("labels are no plain classes", "标签不是普通类别"),
@@ -258,7 +308,9 @@ UNIT_WORDS = {
     "bits/step": Words("bits a step", "比特/步"),
     "calls": Words("calls", "次"),
     "MAD": Words("times the usual noise", "倍平常噪声"),
+    "looks": Words("looks", "次"),
     "nat": Words("nats", "奈特"),
+    "passes": Words("passes", "次"),
     "samples": Words("samples", "个样本"),
     "steps": Words("steps", "步"),
     "s": Words("s", "秒"),
@@ -267,6 +319,17 @@ _PERCENT = {"fraction", "share", "r", "of baseline/100 steps", "of loss"}
 _YES_NO = {"0/1"}
 # Spans in bits are compared by rules; a reader understands the factor.
 _FACTORS = {"actgrad.rms", "act.rms", "grad.rms", "stream.rms", "target.std"}
+_FACTORS = {
+    "input.eval_scale",
+    "norm.eval_var_gap",
+    "norm.eval_var_ratio",
+    "norm.var_gap",
+    "norm.var_ratio",
+    "actgrad.rms",
+    "act.rms",
+    "grad.rms",
+    "target.std",
+}
 
 
 def statistic_words(evidence: Evidence, _: Translator) -> str:

@@ -17,10 +17,23 @@ from gradoctor.rules.activations.dead_relu import dead_relu
 from gradoctor.rules.activations.rank_collapse import rank_collapse
 from gradoctor.rules.activations.saturated_activation import saturated_activation
 from gradoctor.rules.architecture.bias_before_norm import bias_before_norm
+from gradoctor.rules.architecture.bn_frozen_mismatch import bn_frozen_mismatch
+from gradoctor.rules.architecture.bn_small_batch import bn_small_batch
+from gradoctor.rules.architecture.bn_train_eval_mismatch import bn_train_eval_mismatch
+from gradoctor.rules.architecture.dropout_before_bn import dropout_before_bn
 from gradoctor.rules.architecture.dropout_misuse import dropout_misuse
+from gradoctor.rules.architecture.lrn_semantics import lrn_semantics
+from gradoctor.rules.architecture.missing_skip_or_norm import missing_skip_or_norm
+from gradoctor.rules.architecture.norm_eps_dominates import norm_eps_dominates
+from gradoctor.rules.architecture.norm_gain_collapse import norm_gain_collapse
+from gradoctor.rules.architecture.over_regularised import over_regularised
+from gradoctor.rules.architecture.post_norm_deep_no_warmup import post_norm_deep_no_warmup
 from gradoctor.rules.data.input_unnormalised import input_unnormalised
+from gradoctor.rules.data.last_batch_of_one import last_batch_of_one
 from gradoctor.rules.data.nonfinite_or_constant_input import nonfinite_or_constant_input
 from gradoctor.rules.data.not_shuffled import not_shuffled
+from gradoctor.rules.data.overfitting import overfitting
+from gradoctor.rules.data.preprocessing_mismatch import preprocessing_mismatch
 from gradoctor.rules.data.repeated_batch import repeated_batch
 from gradoctor.rules.gradients.bn_depth_gradient_explosion import bn_depth_gradient_explosion
 from gradoctor.rules.gradients.exploding_gradient import exploding_gradient
@@ -62,15 +75,19 @@ from gradoctor.rules.optimisation.lr_too_high_oscillation import lr_too_high_osc
 from gradoctor.rules.optimisation.lr_too_low import lr_too_low
 from gradoctor.rules.outcome.loss_plateau import loss_plateau
 from gradoctor.rules.outcome.stuck_at_baseline import stuck_at_baseline
+from gradoctor.rules.outcome.underfitting import underfitting
 from gradoctor.rules.schedule.clip_misplaced import clip_misplaced
 from gradoctor.rules.schedule.lr_schedule_misuse import lr_schedule_misuse
 from gradoctor.rules.wiring.accumulation_unscaled import accumulation_unscaled
 from gradoctor.rules.wiring.detached_graph import detached_graph
 from gradoctor.rules.wiring.eval_mode_while_training import eval_mode_while_training
+from gradoctor.rules.wiring.frozen_but_moving import frozen_but_moving
+from gradoctor.rules.wiring.frozen_by_accident import frozen_by_accident
 from gradoctor.rules.wiring.missing_zero_grad import missing_zero_grad
 from gradoctor.rules.wiring.param_not_in_optimizer import param_not_in_optimizer
 from gradoctor.rules.wiring.stale_optimizer_params import stale_optimizer_params
 from gradoctor.rules.wiring.step_missing import step_missing
+from gradoctor.rules.wiring.train_mode_while_evaluating import train_mode_while_evaluating
 from gradoctor.rules.wiring.unregistered_submodules import unregistered_submodules
 
 __all__ = ["RETIRED", "RULES", "Rule"]
@@ -120,6 +137,10 @@ RULES: dict[str, Rule] = {
     "GD602": nonfinite_or_constant_input,
     "GD603": not_shuffled,
     "GD608": repeated_batch,
+    "GD610": overfitting,
+    "GD611": underfitting,
+    "GD612": last_batch_of_one,
+    "GD615": preprocessing_mismatch,
     "GD701": nan_inf_origin,
     "GD702": fp16_gradient_underflow,
     "GD703": fp16_overflow,
@@ -127,15 +148,28 @@ RULES: dict[str, Rule] = {
     "GD705": gradscaler_misuse,
     "GD706": gradscaler_collapse,
     "GD711": nan_swallowed,
+    "GD801": bn_small_batch,
+    "GD802": bn_train_eval_mismatch,
+    "GD803": dropout_before_bn,
     "GD804": dropout_misuse,
     "GD805": bias_before_norm,
+    "GD806": norm_gain_collapse,
+    "GD807": norm_eps_dominates,
+    "GD808": post_norm_deep_no_warmup,
+    "GD809": missing_skip_or_norm,
+    "GD810": over_regularised,
+    "GD812": lrn_semantics,
+    "GD815": bn_frozen_mismatch,
     "GD901": missing_zero_grad,
     "GD902": param_not_in_optimizer,
     "GD903": detached_graph,
+    "GD904": frozen_by_accident,
     "GD905": step_missing,
     "GD906": eval_mode_while_training,
+    "GD907": train_mode_while_evaluating,
     "GD908": accumulation_unscaled,
     "GD910": stale_optimizer_params,
+    "GD920": frozen_but_moving,
     "GD921": unregistered_submodules,
 }
 

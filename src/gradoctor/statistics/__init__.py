@@ -29,6 +29,7 @@ from gradoctor.statistics.attention import sampled as sampled
 from gradoctor.statistics.attention import scaled_products as scaled_products
 from gradoctor.statistics.attention import summarise_attention as summarise_attention
 from gradoctor.statistics.baselines import Baseline as Baseline
+from gradoctor.statistics.batches import EVAL_INPUT as EVAL_INPUT
 from gradoctor.statistics.batches import FEATURES as FEATURES
 from gradoctor.statistics.batches import INPUT as INPUT
 from gradoctor.statistics.batches import PREDICTION as PREDICTION
@@ -48,6 +49,11 @@ from gradoctor.statistics.labels import compare_with_ids as compare_with_ids
 from gradoctor.statistics.labels import log_partition as log_partition
 from gradoctor.statistics.labels import padding_fraction as padding_fraction
 from gradoctor.statistics.labels import summarise_reach as summarise_reach
+from gradoctor.statistics.norms import NORM_GAP as NORM_GAP
+from gradoctor.statistics.norms import NORM_GAP_EVAL as NORM_GAP_EVAL
+from gradoctor.statistics.norms import epsilon_share as epsilon_share
+from gradoctor.statistics.norms import small_gains as small_gains
+from gradoctor.statistics.norms import summarise_norm_gap as summarise_norm_gap
 from gradoctor.statistics.parameters import GRAD as GRAD
 from gradoctor.statistics.parameters import PARAM as PARAM
 from gradoctor.statistics.parameters import GradientNoise as GradientNoise

@@ -20,6 +20,7 @@ FEATURES = (
     "input.feature_mean", "input.feature_std", "input.feature_offset", "input.feature_spread",
     "input.samples",
 )  # fmt: skip
+EVAL_INPUT = ("input.eval_shift", "input.eval_scale", "input.eval_samples")
 PREDICTION = ("prediction.mean", "prediction.rms", "prediction.centred_ratio")
 SHAPE = ("lossfn.simplex", "lossfn.unit", "lossfn.logprob")
 TARGET = (
@@ -125,6 +126,27 @@ class FeatureMoments:
         spread = torch.where(torch.isfinite(least), std.max() / least.clamp_min(1e-30), none)
         count = torch.full_like(none, float(self._samples))
         return torch.stack([size.max(), std.max(), offset, spread, count]).float()
+
+    @torch.no_grad()
+    def against(self, usual: FeatureMoments) -> torch.Tensor:
+        """The columns ``EVAL_INPUT``, float32 ``[3]``: these features against the usual ones.
+
+        Medians over the features that vary in the usual data: |difference of the means| in its
+        standard deviations, and log2 of the ratio of the standard deviations.
+        """
+        if self._mean is None or self._m2 is None or usual._mean is None or usual._m2 is None:
+            return torch.full((3,), _NAN)
+        if self._mean.shape != usual._mean.shape:
+            return torch.full((3,), _NAN, device=self._mean.device)
+        std = (self._m2 / max(self._count, 1.0)).sqrt()
+        known = (usual._m2 / max(usual._count, 1.0)).sqrt()
+        varies = known > 1e-3 * known.max().clamp_min(1e-30)
+        shift = (self._mean - usual._mean).abs()[varies] / known[varies]
+        scale = torch.log2(std[varies].clamp_min(1e-30) / known[varies])
+        if not shift.numel():
+            return torch.full((3,), _NAN, device=std.device)
+        count = torch.full_like(shift[0], float(self._samples))
+        return torch.stack([shift.median(), scale.median(), count]).float()
 
 
 @torch.no_grad()

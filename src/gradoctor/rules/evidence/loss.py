@@ -25,7 +25,8 @@ def leading_function(run: Recording) -> Site | None:
 
 
 def _most_seen(run: Recording, kind: str, *statistics: str) -> Site | None:
-    sites = [s for s in run.sites.values() if s.kind == kind]
+    known = [s for s in run.sites.values() if s.kind == kind]
+    sites = [s for s in known if not s.meta.get("evaluation")]
     if not sites:
         return None
 

@@ -1,0 +1,74 @@
+"""Batch norm uses statistics in evaluation that are not those of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradoctor.recording import Recording
+from gradoctor.records import Evidence, Finding, Level
+from gradoctor.rules._rule import rule
+from gradoctor.rules.architecture._norms import BatchNorm, batch_norms
+from gradoctor.rules.evidence import UndecidedError, as_pairs, start_step
+from gradoctor.rules.evidence.evaluation import gap
+from gradoctor.rules.evidence.exclusions import Exclusion
+
+STEPS = 50  # five times what the running mean needs to forget its start, at a momentum of 0.1
+SMALL = 8
+
+
+@rule(proof="statistical", needs=("fact:mode", "eval.loss"))
+def bn_train_eval_mismatch(run: Recording) -> Iterator[Finding]:
+    """Running statistics are far from the batches', and evaluation is far worse than training.
+
+    Mechanism: the median channel's mean is off by half a standard deviation, or its variance by a
+    factor of two, beyond what chance makes of the batch's size; twice that in evaluation forwards,
+    whose first batches may hold a single class. Harm: the evaluation loss is twice that of training
+    and no better than half of blind guessing. Without harm a mismatch is no finding: running
+    statistics lag behind in every run whose weights move fast.
+
+    Values: count, mean_gap, var_gap, ratio, evaluated, trained, momentum
+    """
+    norms = batch_norms(run)
+    if not norms:
+        return
+    difference = gap(run)
+    if difference is None:
+        raise UndecidedError("no-evaluation")
+    if run.steps < STEPS:
+        raise UndecidedError(f"too-short:{run.steps}/{STEPS}")
+    off = [n for n in norms if n.off >= 1.0]
+    if not off or not difference.worse:
+        return
+    worst = max(off, key=lambda n: n.off)
+    exclusions = (Exclusion("unlike-input", _unlike(run)),)
+    level = Level.SICK if difference.bad else Level.SUSPECT
+    level = Level(max(Level.NOTE, level - sum(e.found for e in exclusions)))
+    yield Finding(
+        level, (worst.site.id, *(n.site.id for n in off if n is not worst)), start_step(run),
+        max(0, run.steps - 1),
+        {
+            "count": len(off), "mean_gap": worst.mean_gap, "var_gap": worst.var_gap,
+            "ratio": difference.ratio, "evaluated": difference.evaluated,
+            "trained": difference.trained, "momentum": worst.fact.data.get("momentum"),
+        },
+        (*_gaps(worst), Evidence("eval.loss", difference.ratio, 2.0, "ratio", difference.site.id)),
+        as_pairs(exclusions),
+    )  # fmt: skip
+
+
+def _gaps(norm: BatchNorm) -> tuple[Evidence, ...]:
+    kind = "" if norm.trained >= norm.evaluated else "eval_"
+    return (
+        Evidence(f"norm.{kind}mean_gap", norm.mean_gap, 0.5, "std", norm.site.id),
+        Evidence(f"norm.{kind}var_gap", norm.var_gap, 1.0, "bits", norm.site.id),
+    )
+
+
+def _unlike(run: Recording) -> bool:
+    """Evaluation is given other inputs than training: its statistics cannot but differ."""
+    for site in run.of_kind("input"):
+        shift = run.series("input.eval_shift", site.id).values
+        scale = run.series("input.eval_scale", site.id).values
+        if len(shift) and len(scale) and (shift[-1] > 1.0 or abs(float(scale[-1])) > 1.0):
+            return True
+    return False
