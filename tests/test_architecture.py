@@ -49,7 +49,13 @@ MAY_IMPORT = {
 MAY_PRINT = {"capture", "bootstrap", "checkup"}
 LONG_FILE, LONG_FUNCTION = 400, 50
 # Tables of data: one entry after another, as long as there are entries.
-TABLES = ("knowledge/formulary/", "knowledge/claims")
+TABLES = (
+    "knowledge/formulary/",
+    "knowledge/claims",
+    "knowledge/facts.py",
+    "knowledge/statistics.py",
+    "reporters/_words.py",
+)
 
 
 def room_of(file: Path) -> str:
