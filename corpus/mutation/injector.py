@@ -57,6 +57,6 @@ def inject(text: str, operator: str, seed: int) -> Mutant:
         change.line,
         change.accept,
         change.also,
-        tuple(dict.fromkeys([its_line, *anchors])),
+        tuple(dict.fromkeys([its_line, *(a for a in anchors if a in mutated)])),
         change.when,
     )

@@ -51,6 +51,7 @@ def test_one_place_is_changed_and_the_lines_stay(place, seed):
     assert mutant == inject(plain, operator, seed)
     assert mutant.accept
     assert any(text in lines[mutant.line - 1][1] for text in mutant.lines)
+    assert all(text in mutant.text for text in mutant.lines)
     if mutant.when:
         assert mutant.when in mutant.text
 
