@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gradoctor import statistics as kernels
 from gradoctor.capture.models import Models, ParameterInfo
 from gradoctor.capture.places import Places
 from gradoctor.capture.recorder import Recorder
@@ -19,7 +20,10 @@ ADAPTIVE = frozenset(
     }
 )  # fmt: skip
 DECOUPLED = frozenset({"AdamW"})
-_SETTINGS = ("lr", "weight_decay", "momentum", "eps", "betas", "alpha", "nesterov", "dampening")
+_SETTINGS = (
+    "lr", "weight_decay", "momentum", "eps", "betas", "alpha", "nesterov", "dampening",
+    "decoupled_weight_decay",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -108,6 +112,23 @@ class Optimizers:
         if known is not None and known.registered:
             return id(p) not in seen
         return p.grad is None and known is None
+
+    @staticmethod
+    def second_moment(
+        optimizer: torch.optim.Optimizer, group: dict[str, Any], p: torch.Tensor
+    ) -> kernels.SecondMoment | None:
+        """What an optimizer of Adam's family, or RMSprop, remembers of squared gradients."""
+        state = optimizer.state.get(p)
+        if not state or "eps" not in group:
+            return None
+        epsilon = float(group["eps"])
+        if "exp_avg_sq" in state and "step" in state and "betas" in group:
+            steps = torch.as_tensor(state["step"], dtype=torch.float64)
+            correction = 1.0 - float(group["betas"][1]) ** steps
+            return kernels.SecondMoment(state["exp_avg_sq"], correction.float(), epsilon)
+        if "square_avg" in state and "acc_delta" not in state:
+            return kernels.SecondMoment(state["square_avg"], 1.0, epsilon)
+        return None
 
     @staticmethod
     def decay(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> float:

@@ -122,6 +122,19 @@ class ParameterWatch:
         if closure:
             self.gradients(held.params, held.infos)
         self.measure_update(held)
+        self._measure_moments(held, optimizer)
+
+    def _measure_moments(self, held: Pending, optimizer: torch.optim.Optimizer) -> None:
+        groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+        moments = [
+            self.optimizers.second_moment(optimizer, groups[id(p)], p)
+            if p.dim() > 1 and id(p) in groups
+            else None
+            for p in held.params
+        ]
+        if any(m is not None for m in moments):
+            table = kernels.summarise_moments(moments, [_dense(p.grad) for p in held.params])
+            self.recorder.put_table(tuple(i.site for i in held.infos), kernels.MOMENTS, table)
 
     def measure_update(self, held: Pending) -> None:
         """Record weights, updates and movement of parameters that have just been stepped."""

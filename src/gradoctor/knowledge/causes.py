@@ -13,7 +13,7 @@ _STALL = ("GD211", "GD417", "GD509")
 
 EDGES: dict[str, tuple[str, ...]] = {
     # ---- gradients
-    "GD101": ("GD104", "GD204", "GD403", *_STALL),
+    "GD101": ("GD104", "GD204", "GD403", "GD404", "GD407", *_STALL),
     "GD102": ("GD109", "GD401", "GD418", "GD701"),
     "GD103": ("GD104", "GD204", "GD403", *_STALL),
     "GD104": _STALL,
@@ -43,12 +43,16 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD402": ("GD109", "GD201", "GD202", "GD418", *_STALL),
     "GD403": _STALL,
     "GD405": ("GD401", "GD403", "GD417", "GD418", "GD509"),
-    "GD406": ("GD208", "GD401"),
-    "GD408": ("GD418",),
-    "GD410": ("GD403",),
+    "GD406": ("GD207", "GD208", "GD401"),
+    "GD407": ("GD403", "GD404", *_STALL),
+    "GD408": ("GD109", "GD401", "GD418"),
+    "GD410": ("GD403", *_STALL),
     "GD411": ("GD102", "GD401", "GD403", "GD418", "GD701"),
-    "GD413": ("GD211", "GD303", "GD806"),
+    "GD412": ("GD401", "GD402"),
+    "GD413": ("GD211", "GD303", "GD806", *_STALL),
     "GD416": ("GD402",),
+    "GD420": ("GD403", *_STALL),
+    "GD421": ("GD402", *_STALL),
     # ---- losses
     "GD501": ("GD101", "GD103", "GD309", "GD403", *_STALL),
     "GD502": ("GD102", "GD309", "GD401", "GD418", "GD701", *_STALL),

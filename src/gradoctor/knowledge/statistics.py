@@ -414,6 +414,20 @@ _TABLE: tuple[Statistic, ...] = (
         "elements with a gradient whose bits did not change (bf16 and fp16 parameters)",
     ),
     Statistic(
+        "moment.epsilon_share",
+        _PAR,
+        "fraction",
+        "full",
+        "elements with a gradient whose second moment's root is below ten epsilon (sampled)",
+    ),
+    Statistic(
+        "moment.surprise",
+        _PAR,
+        "ratio",
+        "full",
+        "sqrt(mean(g^2 / max(v, eps^2))), v the optimizer's second moment after the step (sampled)",
+    ),
+    Statistic(
         "update.progress", _PAR, "share", "full", "|<g, update>| over its sum over all parameters"
     ),
 )

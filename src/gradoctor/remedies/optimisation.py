@@ -7,7 +7,7 @@ from gradoctor.remedies._remedy import Remedy, remedy
 OPTIMISATION: tuple[Remedy, ...] = (
     remedy(
         "lower_learning_rate",
-        "102:5 106:3 201:1 202:5 401:1 402:1 418:2 513:2 701:4",
+        "102:5 106:3 201:1 202:5 401:1 402:1 406:2 412:2 418:2 513:2 701:4",
         """
         for group in optimizer.param_groups:
             group["lr"] /= 10
@@ -15,7 +15,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "raise_learning_rate",
-        "403:1",
+        "403:1 420:2",
         """
         for group in optimizer.param_groups:
             group["lr"] *= 10
@@ -23,7 +23,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "warm_up_learning_rate",
-        "106:2 201:2 401:2 402:3 808:2",
+        "106:2 201:2 401:2 402:3 406:1 808:2",
         """
         warm = 200  # steps
         scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -70,7 +70,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "clip_gradients",
-        "102:2 108:4 109:1 201:7 401:3 418:1 701:5",
+        "102:2 108:4 109:1 201:7 401:3 408:2 418:1 701:5",
         """
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
@@ -88,7 +88,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "lower_adam_beta2",
-        "418:3",
+        "408:1 418:3",
         """
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=3e-4, betas=(0.9, 0.95)
@@ -99,6 +99,78 @@ OPTIMISATION: tuple[Remedy, ...] = (
         "use_adamw",
         "101:6",
         "optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)",
+    ),
+    remedy(
+        "use_adam_instead",
+        "420:1 421:1",
+        """
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        """,
+    ),
+    remedy(
+        "decouple_weight_decay",
+        "415:1",
+        """
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=1e-3, weight_decay=0.01
+        )
+        """,
+    ),
+    remedy(
+        "lower_weight_decay",
+        "413:1",
+        """
+        for group in optimizer.param_groups:
+            group["weight_decay"] /= 10
+        """,
+    ),
+    remedy(
+        "lower_adam_epsilon",
+        "407:2",
+        """
+        for group in optimizer.param_groups:
+            group["eps"] = 1e-15  # in float32 only
+        """,
+    ),
+    remedy(
+        "scale_loss_for_adam",
+        "407:1",
+        """
+        (1000 * loss).backward()  # Adam's step does not depend on it
+        """,
+    ),
+    remedy(
+        "lower_momentum",
+        "412:1",
+        """
+        for group in optimizer.param_groups:
+            group["momentum"] = 0.9
+        """,
+    ),
+    remedy(
+        "clip_at_usual_norm",
+        "410:1",
+        """
+        norms = []  # of the last steps
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss_fn(model(inputs), targets).backward()
+            bound = numpy.percentile(norms, 90) if norms else 1.0
+            norm = torch.nn.utils.clip_grad_norm_(
+                model.parameters(), max_norm=float(bound)
+            )
+            norms = [*norms[-199:], norm.item()]
+            optimizer.step()
+        """,
+    ),
+    remedy(
+        "count_what_schedule_counts",
+        "405:5",
+        """
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
+            optimizer, T_max=epochs
+        )  # and call scheduler.step() once an epoch
+        """,
     ),
     remedy(
         "find_learning_rate",
@@ -132,7 +204,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "print_gradient_norms",
-        "103:1 104:1",
+        "103:1 104:1 404:1",
         """
         loss.backward()
         for name, p in model.named_parameters():

@@ -36,6 +36,17 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     ("lossfn.value", "ratio"): Words("loss, against blind guessing", "损失与盲猜之比"),
     ("grad.norm", "ratio"): Words("gradient norm, against its usual size", "梯度范数与平时之比"),
     ("loss.value", "times best"): Words("loss, against its own best", "损失与自身最好水平之比"),
+    ("update.ratio", "decades"): Words(
+        "spread of the updates between layers, in decades", "各层更新相差的数量级"
+    ),
+    ("update.rms", "of first"): Words("step for a gradient, against the first", "步长与最初之比"),
+    ("update.decay_rms", "ratio"): Words(
+        "decay, against the gradient's part of the step", "衰减与梯度所占步长之比"
+    ),
+    ("weight.rms", "of itself/100 steps"): Words(
+        "shrinking of the weights in 100 steps", "100 步内权重的缩小"
+    ),
+    ("clip.norm", "ratio"): Words("gradient norm, against the bound", "梯度范数与上限之比"),
     ("update.predicted", "share"): Words(
         "fall that a step foretells, of the loss", "一步预计的降幅占损失"
     ),
@@ -70,6 +81,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "broadcast.numel": Words(
         "values after broadcasting, against the batch", "广播后的元素个数与批大小相比"
     ),
+    "clip.active": Words("steps in which clipping bites", "裁剪起作用的步"),
     "clip.misplaced": Words("steps with clipping out of place", "裁剪位置不对的步"),
     "dropout.p": Words("rate of the dropout", "dropout 的丢弃率"),
     "error.no_grad_fn": Words("backward calls without a graph", "没有计算图的 backward 次数"),
@@ -94,6 +106,9 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "mode.eval": Words(
         "training forwards in eval mode, in a row", "连续处于 eval 模式的训练前向次数"
     ),
+    "input.different": Words("different batches seen", "见到的不同批数"),
+    "optimizer.momentum": Words("momentum", "动量"),
+    "optimizer.weight_decay": Words("weight decay", "权重衰减"),
     "optimizer.orphans": Words("tensors held that no model uses", "没有模型在用、却被持有的张量"),
     "optimizer.steps_without_backward": Words(
         "steps without a backward before them", "之前没有 backward 的更新次数"
@@ -253,6 +268,12 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "update.ratio": Words("weight update over weight", "权重更新与权重之比"),
     "update.decay_rms": Words("size of the weight decay", "权重衰减的大小"),
     "update.lost_fraction": Words("updates lost to rounding", "因舍入丢失的更新"),
+    "moment.epsilon_share": Words(
+        "elements whose scale is set by epsilon", "尺度由 epsilon 决定的元素"
+    ),
+    "moment.surprise": Words(
+        "gradient, against what the optimizer remembers", "梯度与优化器所记尺度之比"
+    ),
     "update.progress": Words("share of the progress", "在进展中的份额"),
 }
 
@@ -270,6 +291,7 @@ CONTEXT_WORDS = {
     "gradient-accumulation": Words("gradient accumulation", "梯度累积"),
     "normalised": Words("normalised layers", "带归一化的层"),
     "kept-best": Words("the best weights were kept", "已保存最好的权重"),
+    "large-epsilon": Words("an epsilon chosen on purpose", "有意设定的 epsilon"),
     "own-sampler": Words("a sampler of its own", "自定义采样器"),
     "relu-sparsity": Words("ordinary ReLU sparsity", "ReLU 的正常稀疏"),
     "residual": Words("residual sums", "残差连接"),
@@ -315,7 +337,15 @@ UNIT_WORDS = {
     "steps": Words("steps", "步"),
     "s": Words("s", "秒"),
 }
-_PERCENT = {"fraction", "share", "r", "of baseline/100 steps", "of loss"}
+_PERCENT = {
+    "fraction",
+    "share",
+    "r",
+    "of baseline/100 steps",
+    "of loss",
+    "of first",
+    "of itself/100 steps",
+}
 _YES_NO = {"0/1"}
 # Spans in bits are compared by rules; a reader understands the factor.
 _FACTORS = {"actgrad.rms", "act.rms", "grad.rms", "stream.rms", "target.std"}

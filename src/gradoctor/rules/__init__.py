@@ -69,13 +69,23 @@ from gradoctor.rules.numerics.gradscaler_collapse import gradscaler_collapse
 from gradoctor.rules.numerics.gradscaler_misuse import gradscaler_misuse
 from gradoctor.rules.numerics.nan_inf_origin import nan_inf_origin
 from gradoctor.rules.numerics.nan_swallowed import nan_swallowed
+from gradoctor.rules.optimisation.accumulating_preconditioner import accumulating_preconditioner
+from gradoctor.rules.optimisation.adam_epsilon_dominance import adam_epsilon_dominance
+from gradoctor.rules.optimisation.adam_stale_second_moment import adam_stale_second_moment
+from gradoctor.rules.optimisation.coupled_l2_in_adam import coupled_l2_in_adam
+from gradoctor.rules.optimisation.large_effective_lr import large_effective_lr
 from gradoctor.rules.optimisation.loss_spike import loss_spike
 from gradoctor.rules.optimisation.lr_too_high_divergence import lr_too_high_divergence
 from gradoctor.rules.optimisation.lr_too_high_oscillation import lr_too_high_oscillation
 from gradoctor.rules.optimisation.lr_too_low import lr_too_low
+from gradoctor.rules.optimisation.missing_warmup import missing_warmup
+from gradoctor.rules.optimisation.rprop_with_minibatches import rprop_with_minibatches
+from gradoctor.rules.optimisation.update_ratio_imbalance import update_ratio_imbalance
+from gradoctor.rules.optimisation.weight_decay_dominates import weight_decay_dominates
 from gradoctor.rules.outcome.loss_plateau import loss_plateau
 from gradoctor.rules.outcome.stuck_at_baseline import stuck_at_baseline
 from gradoctor.rules.outcome.underfitting import underfitting
+from gradoctor.rules.schedule.clip_always_active import clip_always_active
 from gradoctor.rules.schedule.clip_misplaced import clip_misplaced
 from gradoctor.rules.schedule.lr_schedule_misuse import lr_schedule_misuse
 from gradoctor.rules.wiring.accumulation_unscaled import accumulation_unscaled
@@ -117,10 +127,20 @@ RULES: dict[str, Rule] = {
     "GD401": lr_too_high_divergence,
     "GD402": lr_too_high_oscillation,
     "GD403": lr_too_low,
+    "GD404": update_ratio_imbalance,
     "GD405": lr_schedule_misuse,
+    "GD406": missing_warmup,
+    "GD407": adam_epsilon_dominance,
+    "GD408": adam_stale_second_moment,
+    "GD410": clip_always_active,
     "GD411": clip_misplaced,
+    "GD412": large_effective_lr,
+    "GD413": weight_decay_dominates,
+    "GD415": coupled_l2_in_adam,
     "GD417": loss_plateau,
     "GD418": loss_spike,
+    "GD420": accumulating_preconditioner,
+    "GD421": rprop_with_minibatches,
     "GD501": double_softmax,
     "GD502": logits_into_nll,
     "GD503": bce_range,

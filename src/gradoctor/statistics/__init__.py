@@ -49,6 +49,9 @@ from gradoctor.statistics.labels import compare_with_ids as compare_with_ids
 from gradoctor.statistics.labels import log_partition as log_partition
 from gradoctor.statistics.labels import padding_fraction as padding_fraction
 from gradoctor.statistics.labels import summarise_reach as summarise_reach
+from gradoctor.statistics.moments import MOMENTS as MOMENTS
+from gradoctor.statistics.moments import SecondMoment as SecondMoment
+from gradoctor.statistics.moments import summarise_moments as summarise_moments
 from gradoctor.statistics.norms import NORM_GAP as NORM_GAP
 from gradoctor.statistics.norms import NORM_GAP_EVAL as NORM_GAP_EVAL
 from gradoctor.statistics.norms import epsilon_share as epsilon_share

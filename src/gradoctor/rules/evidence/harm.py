@@ -213,3 +213,26 @@ def worst_outcome(run: Recording) -> Harm:
         if test.found:
             return test
     return NONE
+
+
+def fall_rate(run: Recording) -> tuple[float, bool]:
+    """Fall of the loss in 100 steps over its baseline, and whether the loss may be judged by it."""
+    losses = loss_values(run).after(start_step(run))
+    known = level(run)
+    third = len(losses) // 3
+    scale = known.baseline if known is not None else abs(median(losses.values[:third]))
+    gone = median(losses.values[:third]) - median(losses.values[-third:])
+    apart = float(losses.steps[-1] - losses.steps[0]) * 2 / 3
+    low, _ = bootstrap_difference(losses.values[:third], losses.values[-third:])
+    # falling for certain, or too slow to tell from standing still; rising is another disease
+    certain = low > -0.05 * scale
+    return (100.0 * gone / apart / scale if scale > 0 and apart > 0 else float("nan")), certain
+
+
+def creeps(run: Recording) -> bool:
+    """The loss is far from solved and falls by less than 1 % of its baseline in 100 steps."""
+    known = level(run)
+    if known is None or known.now >= 0.5 or len(loss_values(run).after(start_step(run))) < 60:
+        return False
+    fall, certain = fall_rate(run)
+    return certain and fall < 0.01

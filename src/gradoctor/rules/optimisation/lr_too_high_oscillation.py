@@ -30,7 +30,7 @@ REVERSED = -0.3  # grad.cosine of a fixed batch
 CREEP = 0.02  # fall of the loss over the half that counts as standing still on a fixed batch
 POOR = 0.5  # r: at least half of the baseline is left
 MIDDLING = 0.9
-WORSE = 2.5  # loss over its own best that is harm although it is not poor
+WORSE = 2.5  # loss over its own best that is worth a note although it is not poor
 ABOVE = 1.5  # likewise where it is poor
 VIOLENT = 0.25  # relative update of half of the weights in one step
 FEWEST = 5  # looks at updates
@@ -167,7 +167,7 @@ def _level(
     certain = kind != "noise" or violent or standing.worse >= ABOVE
     if poor and certain and is_final(run):
         found = Level.SICK
-    elif poor or (violent and (middling or worse)):
+    elif poor or (violent and middling):
         found = Level.SUSPECT
     elif middling or worse:
         found = Level.NOTE

@@ -25,8 +25,9 @@ from gradoctor.rules.evidence.exclusions import (
     schedule_tail,
     warming_up,
 )
-from gradoctor.rules.evidence.loss import level, loss_values
-from gradoctor.rules.evidence.robust import bootstrap_difference, median
+from gradoctor.rules.evidence.harm import fall_rate
+from gradoctor.rules.evidence.loss import loss_values
+from gradoctor.rules.evidence.robust import median
 from gradoctor.rules.evidence.timing import learning_rate
 from gradoctor.rules.evidence.windows import one_batch
 
@@ -60,7 +61,7 @@ def lr_too_low(run: Recording) -> Iterator[Finding]:
     agree = cosine >= SAME_WAY and signal >= CLEAR_SIGNAL
     if not (0 < largest < limit and (agree or 0 < moved < STILL)):
         return
-    fall, certain = _fall(run)
+    fall, certain = fall_rate(run)
     exclusions = _benign(run)
     lr = learning_rate(run).values
     level_ = grade(persists=True, harm=fall < SLOW and certain, exclusions=exclusions)
@@ -114,20 +115,6 @@ def _moved(run: Recording) -> float:
     """How far the liveliest matrix has come from where it began."""
     moved = recent_medians(run, "weight.movement")
     return max((moved[s] for s in _updates(run) if s in moved), default=float("nan"))
-
-
-def _fall(run: Recording) -> tuple[float, bool]:
-    """Fall of the loss in 100 steps over its baseline, and whether the loss may be judged by it."""
-    losses = loss_values(run).after(start_step(run))
-    known = level(run)
-    third = len(losses) // 3
-    scale = known.baseline if known is not None else abs(median(losses.values[:third]))
-    gone = median(losses.values[:third]) - median(losses.values[-third:])
-    apart = float(losses.steps[-1] - losses.steps[0]) * 2 / 3
-    low, _ = bootstrap_difference(losses.values[:third], losses.values[-third:])
-    # falling for certain, or too slow to tell from standing still; rising is another disease
-    certain = low > -0.05 * scale
-    return (100.0 * gone / apart / scale if scale > 0 and apart > 0 else float("nan")), certain
 
 
 def _lost(run: Recording) -> bool:

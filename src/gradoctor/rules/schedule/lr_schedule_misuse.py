@@ -29,8 +29,9 @@ def lr_schedule_misuse(run: Recording) -> Iterator[Finding]:
     rate instead of a factor). Cyclic schedules may return; a rate of zero at the end of a schedule
     is its end; a rate that still climbs is warming up; a plateau scheduler follows its metric.
 
-    Values: kind (before_first_step, too_fast, zero, tiny_factor, turned_up, never_stepped,
-    wrong_mode, dead_optimizer), scheduler, lr (now), first (at the start), step (where it happened)
+    Values: kind (before_first_step, too_fast, zero, tiny_factor, turned_up, too_slow,
+    never_stepped, wrong_mode, dead_optimizer), scheduler, lr (now), first (at the start), step
+    (where it happened)
     """
     for fact in run.facts_of("scheduler"):
         if fact.site is None:
@@ -92,6 +93,8 @@ def _of_rates(run: Recording, data: Mapping[str, Any], rate: Series) -> tuple[st
     elif kind == "CosineAnnealingLR" and _turns_up(data, values):
         level = Level.SICK if _counts_batches(run, data) else Level.NOTE
         found = "turned_up", int(rate.steps[int(np.argmin(values))]), level
+    elif _counts_epochs(run, data):
+        found = "too_slow", 0, Level.SUSPECT
     elif not data.get("steps") and is_final(run) and run.steps >= 100:
         found = "never_stepped", 0, Level.SUSPECT
     return found
@@ -130,3 +133,12 @@ def _counts_batches(run: Recording, data: Mapping[str, Any]) -> bool:
     return per_step and (
         not loaders or any(period < d["length"] or period == d.get("iterators") for d in loaders)
     )
+
+
+def _counts_epochs(run: Recording, data: Mapping[str, Any]) -> bool:
+    """Set for exactly as many calls as there were optimizer steps, and called far more seldom."""
+    settings = data.get("settings") or {}
+    length = float(settings.get("T_max") or settings.get("total_steps") or 0)
+    calls, steps = int(data.get("steps") or 0), int(data.get("optimizer_steps") or 0)
+    seldom = calls >= 2 and calls <= 0.1 * length
+    return is_final(run) and length >= 100 and abs(length - steps) <= 1 and seldom
