@@ -45,6 +45,15 @@ class TestSick:
         assert found.values["step"] == 30
         assert found.values["first"] == pytest.approx(0.1)
 
+    def test_milestones_in_epochs_called_every_batch(self):
+        found = scheduled(
+            Net().loss(lambda t: 2.3 - 0.3 * min(t, 9) / 9), "MultiStepLR",
+            lambda t: 0.1 if t < 6 else 0.01 if t < 9 else 0.001,
+        )  # fmt: skip
+        assert found is not None
+        assert (found.level, found.values["kind"]) == (Level.SICK, "too_fast")
+        assert found.values["step"] == 9
+
     def test_a_rate_of_zero(self):
         found = scheduled(Net(), "LambdaLR", 0.0, steps=5)
         assert found is not None
@@ -71,6 +80,15 @@ class TestSick:
         assert found is not None
         assert found.level == Level.SICK
         assert found.values["kind"] == "turned_up"
+
+    @pytest.mark.parametrize(
+        ("loss", "steps"),
+        [(lambda t: 2.3 * math.exp(-t / 4), 300), (lambda t: 2.0, 12)],
+        ids=["converged all the same", "not stepped at every batch"],
+    )
+    def test_a_rate_that_is_soon_spent_on_purpose(self, loss, steps):
+        rate = lambda t: 0.1 if t < 9 else 0.001  # noqa: E731
+        assert scheduled(Net().loss(loss), "MultiStepLR", rate, steps=steps) is None
 
     def test_never_stepped(self):
         found = scheduled(Net(), "StepLR", 0.1, steps=0)

@@ -10,11 +10,14 @@ import numpy as np
 from gradoctor.recording import Recording, Series
 from gradoctor.records import Evidence, Fact, Finding, Level
 from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence.exclusions import converged
 from gradoctor.rules.evidence.timing import is_final
 
 CYCLIC = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR")
+STEPPED = ("ExponentialLR", "MultiStepLR", "StepLR")
 EARLY = 0.25
 GONE = 1e-3
+SPENT = (0.1, 0.05)  # of the run; of the highest rate
 STILL = 10
 
 
@@ -27,7 +30,8 @@ def lr_schedule_misuse(run: Recording) -> Iterator[Finding]:
 
     Or the rate that it gives is zero, or the square of what was meant (a LambdaLR that returns a
     rate instead of a factor). Cyclic schedules may return; a rate of zero at the end of a schedule
-    is its end; a rate that still climbs is warming up; a plateau scheduler follows its metric.
+    is its end; a rate that still climbs is warming up; one that fell early is fine where the run
+    has converged all the same; a plateau scheduler follows its metric.
 
     Values: kind (before_first_step, too_fast, zero, tiny_factor, turned_up, too_slow,
     never_stepped, wrong_mode, dead_optimizer), scheduler, lr (now), first (at the start), step
@@ -90,6 +94,8 @@ def _of_rates(run: Recording, data: Mapping[str, Any], rate: Series) -> tuple[st
         found = ("wrong_mode", 0, Level.SUSPECT) if wrong else found
     elif low.any() and early and is_final(run) and kind not in CYCLIC:
         found = "too_fast", int(rate.steps[gone]), Level.SICK
+    elif kind in STEPPED and is_final(run) and _is_spent(data, values) and not converged(run).found:
+        found = "too_fast", int(rate.steps[int(np.argmax(values <= SPENT[1] * top))]), Level.SICK
     elif kind == "CosineAnnealingLR" and _turns_up(data, values):
         level = Level.SICK if _counts_batches(run, data) else Level.NOTE
         found = "turned_up", int(rate.steps[int(np.argmin(values))]), level
@@ -113,6 +119,13 @@ def _is_squared(data: Mapping[str, Any], values: Rates) -> bool:
     """
     base = _base(data)
     return 0 < base < 0.3 and float(values.max()) <= 2 * base * base
+
+
+def _is_spent(data: Mapping[str, Any], values: Rates) -> bool:
+    """Stepped at every batch, it left a twentieth of the rate or less to nine tenths of the run."""
+    per_step = int(data.get("steps") or 0) >= 0.9 * int(data.get("optimizer_steps") or 1)
+    rest = values[int(SPENT[0] * len(values)) :]
+    return per_step and len(values) >= 100 and bool((rest <= SPENT[1] * values.max()).all())
 
 
 def _turns_up(data: Mapping[str, Any], values: Rates) -> bool:
