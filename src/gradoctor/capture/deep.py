@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from gradoctor.capture.graph import Node, leaves, walk
@@ -88,6 +89,22 @@ class DeepLook:
         key = f"{file}:{line}:no_grad"
         self._behind.setdefault(key, set()).update(map(id, parameters))
         self._state(key, "no_grad", file, line)
+
+    def idle(self, module: nn.Module) -> None:
+        """A model in train mode that an optimizer holds runs without gradient: it may get none.
+
+        What comes before the first step is a trial; a loop does it again and again.
+        """
+        session = self.session
+        owners = session.optimizers.owners()
+        held: list[torch.Tensor] = [p for p in module.parameters() if id(p) in owners]
+        if not held or not session.recorder.step:
+            return
+        if not session.models.is_known(module):
+            session.models.add_root(module)
+        infos = (session.models.info(part) for part in module.modules())
+        session.hooks.used.update(info.site for info in infos if info is not None)
+        self.without_grad([p for p in held if p.requires_grad], *caller())
 
     def _state(self, key: str, name: str, file: str | None, line: int | None) -> None:
         known = self.session.recorder.known_fact("cut", None, key)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch.utils.data import DataLoader, IterableDataset, dataloader
+from torch.utils.data import DataLoader, DistributedSampler, IterableDataset, dataloader
 
 from gradoctor.capture.guard import Guard, quiet
 from gradoctor.capture.places import Place
@@ -29,6 +29,8 @@ class LoaderInfo:
     batches: int = 0
     drawn: int = 0
     max_drawn: int = 0
+    epochs: set[int] = field(default_factory=set)
+    """Epoch numbers that a shuffling distributed sampler was given."""
     waiting: deque[Any] = field(default_factory=deque)
     """Indices of the batches that were asked for and not given yet."""
 
@@ -73,6 +75,9 @@ class Loaders:
             self._count += 1
             info = self._known[loader] = LoaderInfo(f"loader{self._count}", place)
         info.iterators += 1
+        sampler = getattr(loader, "sampler", None)
+        if isinstance(sampler, DistributedSampler) and sampler.shuffle:
+            info.epochs.add(sampler.epoch)
         info.place = place
         info.drawn = 0
         info.waiting = early
@@ -107,7 +112,7 @@ class Loaders:
                 sampler=sampler, shuffle="Random" in sampler, batch_size=loader.batch_size,
                 drop_last=loader.drop_last, length=quiet(len, loader), iterators=info.iterators,
                 batches=info.batches, max_drawn=info.max_drawn,
-                last_batch=quiet(_last_batch, loader),
+                last_batch=quiet(_last_batch, loader), sampler_epochs=len(info.epochs),
             )  # fmt: skip
 
 

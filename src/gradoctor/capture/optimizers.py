@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +39,7 @@ class OptimizerInfo:
     steps: int = 0
     backwards: int = 0
     without_backward: int = 0
+    untouched: int = 0
     names: dict[int, str] = field(default_factory=dict)
 
 
@@ -92,26 +94,45 @@ class Optimizers:
         rates = [float(g["lr"]) for g in optimizer.param_groups if "lr" in g]
         return max(rates, default=float("nan"))
 
-    def state(self, info: OptimizerInfo, optimizer: torch.optim.Optimizer, seen: set[int]) -> None:
-        """State the optimizer's facts; ``seen``: ids of the parameters that models have now."""
+    def state(
+        self,
+        info: OptimizerInfo,
+        optimizer: torch.optim.Optimizer,
+        seen: set[int],
+        starved: Container[int],
+    ) -> None:
+        """State the optimizer's facts.
+
+        Args:
+            seen: ids of the parameters that models have now.
+            starved: ids of those that never got a gradient, in a model or not.
+        """
         held = [p for g in optimizer.param_groups for p in g["params"]]
         known = [self.models.known_parameter(p) for p in held]
-        orphans = sum(self._is_orphan(p, k, seen) for p, k in zip(held, known, strict=True))
+        orphans = sum(
+            self._is_orphan(p, k, seen, starved) for p, k in zip(held, known, strict=True)
+        )
         info.facts |= {
             "parameters": len(held), "steps": info.steps, "orphans": orphans,
             "names": [k.name for k in known if k is not None][:5],
-            "steps_without_backward": info.without_backward,
+            "steps_without_backward": info.without_backward, "untouched": info.untouched,
+            "state": _state_dtype(optimizer),
         }  # fmt: skip
         place = self.recorder.get(info.site)
         self.recorder.fact(
             "optimizer", info.site, file=place.file, line=place.line, count=0, **info.facts
         )
 
-    def _is_orphan(self, p: torch.Tensor, known: ParameterInfo | None, seen: set[int]) -> bool:
+    @staticmethod
+    def _is_orphan(
+        p: torch.Tensor, known: ParameterInfo | None, seen: set[int], starved: Container[int]
+    ) -> bool:
         """No model has it: it never took part, or it did in a module that was replaced since."""
-        if known is not None and known.registered:
-            return id(p) not in seen
-        return p.grad is None and known is None
+        if id(p) in seen:
+            return False
+        if known is not None and known.registered:  # a functional call lends it for a moment
+            return p.grad is None or not bool(p.grad.detach().any())
+        return id(p) in starved or (known is None and p.grad is None)
 
     @staticmethod
     def second_moment(
@@ -142,6 +163,15 @@ class Optimizers:
         if kind in DECOUPLED or group.get("decoupled_weight_decay") or kind in {"SGD", "Muon"}:
             return rate * decay
         return 0.0
+
+
+def _state_dtype(optimizer: torch.optim.Optimizer) -> str:
+    """The floating type of what it keeps of each weight (its moments), '' when it keeps nothing."""
+    for kept in optimizer.state.values():
+        for value in kept.values() if isinstance(kept, dict) else ():
+            if isinstance(value, torch.Tensor) and value.dim() and value.is_floating_point():
+                return str(value.dtype).removeprefix("torch.")
+    return ""
 
 
 def _plain(value: Any) -> Any:

@@ -47,6 +47,8 @@ class Wiring:
     version: int = -1
     sample: torch.Tensor | None = None
     stale_now: bool = False
+    left: tuple[int, int, int] | None = None
+    """The very gradient, and its version, when the last backward ended."""
     got_grad: bool = False
 
 
@@ -258,7 +260,9 @@ class WiringWatch:
         for info in self.watch.models.parameters.values():
             p = info.tensor()
             if p is not None and p.grad is not None:
-                self.of(info).got_grad = True
+                wiring = self.of(info)
+                wiring.got_grad = True
+                wiring.left = _mark(p.grad)
 
     def zeroed(self, params: Iterable[torch.Tensor]) -> None:
         """These gradients were cleared."""
@@ -266,6 +270,12 @@ class WiringWatch:
             info = self.watch.models.known_parameter(p)
             if info is not None:
                 self.of(info).stale_now = False
+
+    def as_left(self, params: list[torch.Tensor]) -> bool:
+        """Nobody has written to these gradients since the last backward."""
+        known = ((p, self.watch.models.known_parameter(p)) for p in params if p.grad is not None)
+        seen = [self.of(info).left == _mark(p.grad) for p, info in known if info is not None]
+        return bool(seen) and all(seen)
 
     def at_step(self, params: list[torch.Tensor]) -> None:
         """An optimizer uses these gradients now."""
@@ -336,6 +346,13 @@ def _dense(grad: torch.Tensor | None) -> torch.Tensor | None:
     if grad is None:
         return None
     return grad.detach().coalesce().values() if grad.is_sparse else grad.detach()
+
+
+def _mark(grad: torch.Tensor | None) -> tuple[int, int, int] | None:
+    """Changes when another tensor takes its place, or when it is written to."""
+    if grad is None or grad.is_sparse:
+        return None
+    return id(grad), grad.data_ptr(), grad._version
 
 
 def _is_nonzero(grad: torch.Tensor) -> bool:

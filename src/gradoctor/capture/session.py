@@ -31,6 +31,7 @@ from gradoctor.capture.optimizers import Optimizers
 from gradoctor.capture.parameters import ParameterWatch, WiringWatch
 from gradoctor.capture.places import Places
 from gradoctor.capture.recorder import Look, Recorder, Sink
+from gradoctor.capture.repeated import look_for_repeated
 from gradoctor.capture.schedulers import Schedulers
 from gradoctor.capture.source import caller
 from gradoctor.capture.targets import Targets
@@ -138,6 +139,7 @@ class Session:
             self.models.add_root(module)
             self.hidden.look(module)
             self.guard.part("forwards", self.forwards.follow, module)
+            look_for_repeated(module, self.models, self.recorder)
         elif self.recorder.look >= Look.DEEP:
             self.models.refresh(module)
             self.hidden.look(module)
@@ -155,6 +157,9 @@ class Session:
         """A forward without gradient begins: the mode would only slow it down."""
         if _is_loss(module):
             return
+        if self._training and module.training and self.recorder.look >= Look.DEEP:
+            self.mode.deep.idle(module)
+            self._meet_parameters()
         if self.evaluating.takes(module, args):
             return
         if self.recorder.look < Look.FULL:
@@ -268,6 +273,7 @@ class Session:
         if self.recorder.look >= Look.FULL and not closure:
             held = [p for g in optimizer.param_groups for p in g["params"]]
             self.guard.part("wiring", self.wiring.at_step, held)
+            info.untouched += self.wiring.as_left(held)
         if not self._since_step and not closure:
             info.without_backward += 1
         info.facts["closure"] = closure
@@ -356,9 +362,9 @@ class Session:
         self.guard.seconds += self.hooks.close_step() + self.mode.close_step()
 
     def _state_optimizers(self) -> None:
-        seen = self.models.current_parameters()
+        seen, starved = self.models.current_parameters(), self.wiring.starved()
         for info, optimizer in self.optimizers.alive():
-            self.optimizers.state(info, optimizer, seen)
+            self.optimizers.state(info, optimizer, seen, starved)
 
     def finish(self) -> None:
         """Send everything that is left, and say what it cost."""

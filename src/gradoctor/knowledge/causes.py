@@ -88,6 +88,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD705": ("GD102", "GD401", "GD403", "GD410", "GD411", "GD701"),
     "GD706": ("GD403", "GD702", *_STALL),
     "GD708": ("GD701",),
+    "GD710": ("GD401", "GD701", "GD417"),
     "GD711": ("GD701", "GD417"),
     # ---- architecture
     "GD801": ("GD403", "GD610", "GD802", *_STALL),

@@ -53,6 +53,8 @@ FACTS: dict[str, dict[str, str]] = {
         "steps": "times it stepped",
         "closure": "step was given a closure",
         "steps_without_backward": "steps that no backward pass preceded since the previous step",
+        "untouched": "looked-at steps whose gradients nobody wrote to since the last backward",
+        "state": "floating type of what it keeps of each weight, '' when it keeps nothing",
     },
     # one for each learning-rate scheduler (site = scheduler)
     "scheduler": {
@@ -124,6 +126,13 @@ FACTS: dict[str, dict[str, str]] = {
         "executed": "they ran in a training forward",
         "in_optimizer": "an optimizer holds them all the same",
     },
+    # a container all of whose entries are one module with weights (site = that module, if it ran)
+    "repeated": {
+        "container": "name of the container",
+        "class": "class of the module",
+        "entries": "how many",
+        "multiplied": "the line that made it multiplies a list",
+    },
     # batch norm, dropout: how they ran in training forwards (site = module)
     "mode": {
         "train": "forwards in train mode",
@@ -191,6 +200,7 @@ FACTS: dict[str, dict[str, str]] = {
         "batches": "batches drawn",
         "max_drawn": "most batches drawn from one iterator",
         "last_batch": "samples left for the last batch of an epoch, None if that is not known",
+        "sampler_epochs": "epoch numbers that a shuffling DistributedSampler had at its iterations",
     },
     # the scaler (site = None)
     "scaler": {"class": "", "enabled": ""},

@@ -62,7 +62,7 @@ DATA: tuple[Remedy, ...] = (
     ),
     remedy(
         "set_sampler_epoch",
-        "603:3",
+        "603:3 917:1",
         """
         for epoch in range(epochs):
             sampler.set_epoch(epoch)  # torch.utils.data.DistributedSampler

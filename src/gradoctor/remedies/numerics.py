@@ -35,7 +35,7 @@ NUMERICS: tuple[Remedy, ...] = (
     ),
     remedy(
         "keep_parameters_in_float32",
-        "704:1",
+        "704:1 710:1",
         """
         model = model.float()  # build the optimizer after this
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
@@ -58,6 +58,14 @@ NUMERICS: tuple[Remedy, ...] = (
                 for master, p in zip(masters, params):
                     p.copy_(master)
             model.zero_grad()
+        """,
+    ),
+    remedy(
+        "raise_epsilon",
+        "710:2",
+        """
+        # float16 holds nothing below 6e-8
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-4)
         """,
     ),
     remedy(

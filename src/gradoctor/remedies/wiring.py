@@ -112,7 +112,7 @@ WIRING: tuple[Remedy, ...] = (
     ),
     remedy(
         "use_module_list",
-        "921:1",
+        "912:1 921:1",
         "self.layers = nn.ModuleList([nn.Linear(d, d) for _ in range(depth)])",
     ),
     remedy(

@@ -78,6 +78,10 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
         "weight decay's share of the update", "权重衰减占更新的份额"
     ),
     # Counts and shares that rules make of facts.
+    "optimizer.eps": Words("epsilon of the optimizer", "优化器的 epsilon"),
+    "repeated.count": Words("entries that are the same layer", "指向同一层的条目数"),
+    "loader.epochs": Words("passes over the data in the same order", "以同样顺序遍历数据的次数"),
+    "backward.discarded": Words("gradients cleared before a step", "更新之前就被清零的梯度"),
     "broadcast.numel": Words(
         "values after broadcasting, against the batch", "广播后的元素个数与批大小相比"
     ),

@@ -35,6 +35,7 @@ from gradoctor.rules.data.not_shuffled import not_shuffled
 from gradoctor.rules.data.overfitting import overfitting
 from gradoctor.rules.data.preprocessing_mismatch import preprocessing_mismatch
 from gradoctor.rules.data.repeated_batch import repeated_batch
+from gradoctor.rules.data.sampler_epoch_unset import sampler_epoch_unset
 from gradoctor.rules.gradients.bn_depth_gradient_explosion import bn_depth_gradient_explosion
 from gradoctor.rules.gradients.exploding_gradient import exploding_gradient
 from gradoctor.rules.gradients.gradient_cliff import gradient_cliff
@@ -67,6 +68,7 @@ from gradoctor.rules.numerics.fp16_gradient_underflow import fp16_gradient_under
 from gradoctor.rules.numerics.fp16_overflow import fp16_overflow
 from gradoctor.rules.numerics.gradscaler_collapse import gradscaler_collapse
 from gradoctor.rules.numerics.gradscaler_misuse import gradscaler_misuse
+from gradoctor.rules.numerics.half_precision_optimizer_state import half_precision_optimizer_state
 from gradoctor.rules.numerics.nan_inf_origin import nan_inf_origin
 from gradoctor.rules.numerics.nan_swallowed import nan_swallowed
 from gradoctor.rules.optimisation.accumulating_preconditioner import accumulating_preconditioner
@@ -95,6 +97,7 @@ from gradoctor.rules.wiring.frozen_but_moving import frozen_but_moving
 from gradoctor.rules.wiring.frozen_by_accident import frozen_by_accident
 from gradoctor.rules.wiring.missing_zero_grad import missing_zero_grad
 from gradoctor.rules.wiring.param_not_in_optimizer import param_not_in_optimizer
+from gradoctor.rules.wiring.repeated_layer import repeated_layer
 from gradoctor.rules.wiring.stale_optimizer_params import stale_optimizer_params
 from gradoctor.rules.wiring.step_missing import step_missing
 from gradoctor.rules.wiring.train_mode_while_evaluating import train_mode_while_evaluating
@@ -167,6 +170,7 @@ RULES: dict[str, Rule] = {
     "GD704": bf16_stagnation,
     "GD705": gradscaler_misuse,
     "GD706": gradscaler_collapse,
+    "GD710": half_precision_optimizer_state,
     "GD711": nan_swallowed,
     "GD801": bn_small_batch,
     "GD802": bn_train_eval_mismatch,
@@ -190,6 +194,8 @@ RULES: dict[str, Rule] = {
     "GD908": accumulation_unscaled,
     "GD910": stale_optimizer_params,
     "GD920": frozen_but_moving,
+    "GD912": repeated_layer,
+    "GD917": sampler_epoch_unset,
     "GD921": unregistered_submodules,
 }
 

@@ -1,11 +1,11 @@
-"""Gradients are computed and never used."""
+"""Gradients are computed and never used, or cleared before their use."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gradoctor.recording import Recording
-from gradoctor.records import Evidence, Finding, Level
+from gradoctor.records import Cycle, Event, Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence.timing import is_final
 from gradoctor.rules.wiring._who import first_event, name_of
@@ -14,6 +14,9 @@ BACKWARDS = 20
 PATIENCE = 512
 """While the run goes on: as many micro-batches as anyone gathers before a step."""
 WITHOUT = 10
+DISCARDED = 8
+"""Backwards thrown away for each that is used: two-step methods throw away one."""
+MOST = 0.8
 
 
 @rule(proof="structural", needs=("fact:wiring",))
@@ -24,10 +27,13 @@ def step_missing(run: Recording) -> Iterator[Finding]:
     cleared unused. A script without any optimizer may want the gradients themselves (attacks,
     saliency): a suspicion. Or an optimizer steps again and again without a backward since its last
     step and without gradients from elsewhere. Steps that a gradient scaler skipped count as steps.
+    Or the only optimizer's gradients are cleared between backward and step: always, so that it
+    steps on nothing, or after all backwards but the last, which nobody has read or written to.
 
-    Values: backwards, kind (no_step or no_backward), optimizer
+    Values: backwards, kind (no_step, no_backward, cleared or discarded), optimizer
     """
     yield from _no_step(run)
+    yield from _cleared(run)
     for fact in run.facts_of("optimizer"):
         idle = int(fact.data.get("steps_without_backward") or 0)
         steps = int(fact.data.get("steps") or 0)
@@ -65,6 +71,62 @@ def _no_step(run: Recording) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def _cleared(run: Recording) -> Iterator[Finding]:
+    owners = [f for f in run.facts_of("optimizer") if int(f.data.get("steps") or 0) > 0]
+    if len(owners) != 1 or owners[0].site is None or owners[0].data.get("closure"):
+        return
+    owner, site, steps = owners[0], owners[0].site, int(owners[0].data.get("steps") or 0)
+    stepping = [c for c in run.cycles if any(e.kind == "step" for e in c.events)]
+    counts = [(c.last_step - c.first_step + 1, *_thrown_away(c, site)) for c in stepping]
+    total = sum(length for length, _, _ in counts)
+    emptied = sum(length for length, _, empty in counts if empty)
+    wasteful = sum(length for length, n, empty in counts if n >= DISCARDED and not empty)
+    looks = min(steps, len(run.table("grad.norm").steps))
+    untouched = int(owner.data.get("untouched") or 0)
+    if emptied >= MOST * total and emptied >= WITHOUT and not _gradients(run, site):
+        kind, number = "cleared", steps
+    elif wasteful >= MOST * total and wasteful >= 2 and untouched >= MOST * max(1, looks):
+        kind, number = "discarded", sum(length * n for length, n, _ in counts)
+    else:
+        return
+    place = _clearing(run)
+    yield Finding(
+        Level.SICK, (site,), 0, max(0, run.steps - 1),
+        {"backwards": number, "kind": kind, "optimizer": name_of(run, owner.site)},
+        (Evidence("backward.discarded", number, 0, "calls"),),
+        file=place.file if place else None, line=place.line if place else None,
+    )  # fmt: skip
+
+
+def _thrown_away(cycle: Cycle, owner: int | None) -> tuple[int, bool]:
+    """Backwards whose gradients were cleared unused, and whether the step came after a clearing."""
+    pending = wasted = 0
+    empty = False
+    for event in cycle.events:
+        if event.kind == "backward":
+            pending += 1
+        elif event.kind == "zero_grad" and event.who in (owner, None):
+            wasted, pending = wasted + pending, 0
+        elif event.kind in ("step", "scaler_step"):
+            empty = empty or not pending
+            pending = 0
+    return wasted, empty and wasted > 0
+
+
+def _clearing(run: Recording) -> Event | None:
+    """The clearing that comes after a backward."""
+    usual = max(run.cycles, key=lambda c: c.last_step - c.first_step, default=None)
+    events = usual.events if usual is not None else ()
+    after = [i for i, e in enumerate(events) if e.kind == "backward"]
+    return next((e for e in events[after[0] :] if e.kind == "zero_grad"), None) if after else None
+
+
+def _gradients(run: Recording, optimizer: int) -> bool:
+    """Some parameter that the optimizer holds was seen with a gradient at a step."""
+    held = (f.site for f in run.facts_of("wiring") if f.data.get("optimizer") == optimizer)
+    return any(run.series("grad.absmax", s).values.any() for s in held if s is not None)
+
+
 def _has_gradients(run: Recording, optimizer: int) -> bool:
     """A backward came since its last step, or its parameters have gradients all the same.
 
@@ -80,5 +142,4 @@ def _has_gradients(run: Recording, optimizer: int) -> bool:
                 if since and cycle.last_step > cycle.first_step:
                     return True
                 since = False
-    held = (f.site for f in run.facts_of("wiring") if f.data.get("optimizer") == optimizer)
-    return any(run.series("grad.absmax", s).values.any() for s in held if s is not None)
+    return _gradients(run, optimizer)
