@@ -193,9 +193,9 @@ RULES: dict[str, Rule] = {
     "GD907": train_mode_while_evaluating,
     "GD908": accumulation_unscaled,
     "GD910": stale_optimizer_params,
-    "GD920": frozen_but_moving,
     "GD912": repeated_layer,
     "GD917": sampler_epoch_unset,
+    "GD920": frozen_but_moving,
     "GD921": unregistered_submodules,
 }
 
