@@ -8,8 +8,14 @@ from typing import Any
 from gradoctor.interventions._intervention import Intervention as Intervention
 
 INTERVENTIONS: dict[str, str] = {
-    "replay": "gradoctor.interventions.replay:Replay",
+    "causal": "gradoctor.interventions.causal:Causal",
+    "first_batch": "gradoctor.interventions.first_batch:FirstBatch",
     "learning_rate": "gradoctor.interventions.learning_rate:LearningRate",
+    "no_dropout": "gradoctor.interventions.dropout:NoDropout",
+    "precision": "gradoctor.interventions.precision:Precision",
+    "replay": "gradoctor.interventions.replay:Replay",
+    "span": "gradoctor.interventions.span:Span",
+    "train_eval": "gradoctor.interventions.train_eval:TrainEval",
 }
 """Name of each intervention -> the class that is made with its options."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -53,7 +54,7 @@ class Stage:
 
     Attributes:
         busy: an intervention runs something itself: nothing is offered meanwhile.
-        depth: modules that are running now.
+        depth: modules of a model in a training forward that are running now.
     """
 
     def __init__(
@@ -112,10 +113,12 @@ class Stage:
     def _call(self, original: Any, module: nn.Module, *args: Any, **kwargs: Any) -> Any:
         top = not (self.depth or self.busy) and self._trains(module)
         if top:
-            if not self.course.batch:
-                self.course.batch = fingerprint((args, kwargs))
             for intervention in self.interventions:
                 args, kwargs = intervention.forward(module, args, kwargs)
+            if not self.course.batch:
+                self.course.batch = fingerprint((args, kwargs))
+        elif not self.depth:
+            return original(module, *args, **kwargs)
         self.depth += 1
         try:
             out = original(module, *args, **kwargs)
@@ -172,6 +175,20 @@ class Stage:
             self._leave()
 
     # ---- for interventions -------------------------------------------------------------------
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What runs inside is the intervention's own: neither offered to others nor captured."""
+        guard = self.session.guard
+        held, self.busy, guard.inside = (self.busy, guard.inside), True, True
+        try:
+            yield
+        finally:
+            self.busy, guard.inside = held
+
+    def stop(self) -> None:
+        """End the trial as soon as the script's step allows it."""
+        self.steps = 0
+
     def state(self, **facts: Any) -> None:
         """Tell the parent what was found; the latest of a name counts."""
         self.course.state(**facts)
