@@ -23,7 +23,7 @@ STOREYS = {
     "recording": 1, "knowledge": 1, "statistics": 1, "theory": 1, "capsules": 1,
     "capture": 2, "store": 2, "rules": 2, "remedies": 2, "tracing": 2, "lab": 2,
     "trials": 2,
-    "diagnosis": 3, "nn": 3, "prognosis": 3,
+    "diagnosis": 3, "nn": 3, "prognosis": 3, "probes": 3,
     "reporters": 4, "experiments": 4, "forecast": 4,
     "interventions": 4,
     "checkup": 5, "bootstrap": 5,
@@ -35,6 +35,7 @@ TORCH_ROOMS = {
 }  # fmt: skip
 NO_TORCH_ROOMS_BELOW = {
     "store", "rules", "remedies", "diagnosis", "reporters", "commands", "lab", "trials",
+    "probes",
 }  # fmt: skip
 # besides the standard library and lower rooms
 MAY_IMPORT = {
@@ -42,6 +43,7 @@ MAY_IMPORT = {
     "tracing": {"torch", "numpy"}, "forecast": {"torch", "numpy"}, "prognosis": {"numpy"},
     "experiments": {"torch", "numpy", "sklearn"}, "statistics": {"torch", "numpy"},
     "capture": {"torch", "numpy"}, "interventions": {"torch", "numpy"},
+    "probes": {"numpy"},
     "store": {"numpy"}, "rules": {"numpy"}, "diagnosis": {"numpy"},
     "reporters": {"numpy", "rich", "babel", "matplotlib"}, "checkup": {"torch", "numpy"},
     "commands": {"click", "rich"},

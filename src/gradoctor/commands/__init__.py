@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "rules": "gradoctor.commands.show:rules",
     "explain": "gradoctor.commands.show:explain",
     "demo": "gradoctor.commands.demo:demo",
+    "probe": "gradoctor.commands.probe:probe",
     "checkup": "gradoctor.commands.checkup:checkup",
     "formulary": "gradoctor.commands.formulary:formulary",
     "lab": "gradoctor.commands.lab:lab",

@@ -26,7 +26,7 @@ class Causal(Snapshot):
     ``axis``, ``size`` and ``tries`` (``[position, first changed, last changed]`` outputs);
     ``objective``: ``[axis, share of the targets that are the next input along it]`` of the axis
     where that share is the greatest; ``module``, ``file``, ``line``: the first whose output before
-    the position changed, along that axis (else the second).
+    the position changed although what it was given there did not (along that axis, or the second).
     """
 
     def __init__(self, at: int = 0, stop: bool = True) -> None:
@@ -106,28 +106,33 @@ class Causal(Snapshot):
         position = tries[len(tries) // 2][0]
         before = self._outputs(model, inputs, inputs)
         after = self._outputs(model, inputs, _changed(inputs, axis, position))
-        for (module, one), (_, other) in zip(before, after, strict=False):
-            if one.dim() > axis and one.shape[axis] == inputs.shape[axis]:
-                touched = _touched(one, other, axis)
-                if touched and min(touched) < position:
-                    names = {m: name for name, m in model.named_modules()}
-                    file, line = self.stage.session.places.of(module)
-                    return {"module": names[module] or type(module).__name__, "file": file,
-                            "line": line, "class": type(module).__name__}  # fmt: skip
+
+        def early(one: torch.Tensor, other: torch.Tensor) -> bool:
+            known = one.dim() > axis and one.shape[axis] == inputs.shape[axis]
+            touched = _touched(one, other, axis) if known else []
+            return bool(touched) and min(touched) < position
+
+        for (module, given, one), (_, changed, other) in zip(before, after, strict=False):
+            if early(one, other) and not any(map(early, given, changed)):
+                names = {m: name for name, m in model.named_modules()}
+                file, line = self.stage.session.places.of(module)
+                return {"module": names[module] or type(module).__name__, "file": file,
+                        "line": line, "class": type(module).__name__}  # fmt: skip
         return {}
 
     def _outputs(
         self, model: nn.Module, old: torch.Tensor, new: torch.Tensor
-    ) -> list[tuple[nn.Module, torch.Tensor]]:
-        """The first float tensor that each module gives, in the order they end."""
-        seen: list[tuple[nn.Module, torch.Tensor]] = []
+    ) -> list[tuple[nn.Module, list[torch.Tensor], torch.Tensor]]:
+        """What each module is given, and the first float tensor it gives, in the order they end."""
+        seen: list[tuple[nn.Module, list[torch.Tensor], torch.Tensor]] = []
 
-        def hold(module: nn.Module, args: Any, out: Any) -> None:
+        def hold(module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
             tensor = next((t for t in tensors_in(out) if t.is_floating_point()), None)
             if tensor is not None:
-                seen.append((module, tensor.detach().clone()))
+                given = [t.detach().clone() for t in tensors_in((args, kwargs))]
+                seen.append((module, given, tensor.detach().clone()))
 
-        handles = [m.register_forward_hook(hold) for m in model.modules()]
+        handles = [m.register_forward_hook(hold, with_kwargs=True) for m in model.modules()]
         try:
             self._run(model, old, new)
         finally:

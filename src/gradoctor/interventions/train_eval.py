@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,8 +13,6 @@ from gradoctor.interventions.dropout import Undropped, quiet
 from gradoctor.interventions.snapshot import SEED, Snapshot
 from gradoctor.statistics import tensors_in
 
-_MOST = 48  # norms that are tried one by one
-
 
 class TrainEval(Snapshot):
     """Compares outputs and loss in the script's own mode, dropout off, with those in eval mode.
@@ -23,37 +20,43 @@ class TrainEval(Snapshot):
     States ``train_eval``: ``loss_train``, ``loss_eval`` (None where the loss cannot be computed
     again), ``outputs`` (rms of the difference over the rms of the outputs in train mode), ``same``
     (to the last bit), ``agree`` (share of rows with the same largest output), ``steps``,
-    ``forwards``, and ``norms``: for each norm with running statistics what it does alone.
+    ``forwards``, and ``norms``, in the order they ran: for each norm with running statistics how
+    far these are from the batch's (``shift`` in standard deviations, ``scale`` in bits).
     """
 
     def examine(self, model: nn.Module) -> None:
-        """Run it in either mode, and with each norm alone in eval mode."""
+        """Run it in either mode, and hold running statistics against those of the batch."""
         script = {module: module.training for module in model.modules()}
         norms = {m: name for name, m in model.named_modules() if _keeps_statistics(m)}
+        gaps: dict[nn.Module, tuple[float, float]] = {}
 
-        def train(module: nn.Module) -> bool:
-            return script[module] and not quiet(module)
+        def look(module: nn.Module, args: Any) -> None:
+            gaps[module] = statistics_gap(module, args[0])
 
-        base = self._run(model, train)
+        handles = [m.register_forward_pre_hook(look) for m in norms if script[m]]
+        try:
+            base = self._run(model, lambda module: script[module] and not quiet(module))
+        finally:
+            for handle in handles:
+                handle.remove()
         rest = self._run(model, lambda module: False)
-        rows = []
-        for norm in [m for m in norms if script[m]][:_MOST]:
-            alone = self._run(model, partial(_all_but, train, norm))
-            tracked = getattr(norm, "num_batches_tracked", None)
-            place = self.stage.session.places.of(norm)
-            rows.append({
-                "name": norms[norm], "class": type(norm).__name__, "loss": self._loss(alone),
-                "outputs": _distance(base, alone), "momentum": getattr(norm, "momentum", None),
-                "batches": None if tracked is None else int(tracked), "file": place[0],
-                "line": place[1],
-            })  # fmt: skip
         self.stage.state(train_eval={
             "loss_train": self._loss(base), "loss_eval": self._loss(rest),
             "outputs": _distance(base, rest), "same": _same(base, rest),
             "agree": _agreement(base, rest), "steps": self.stage.course.steps,
-            "forwards": self.forwards, "model": type(model).__name__, "norms": rows,
+            "forwards": self.forwards, "model": type(model).__name__,
+            "norms": [self._row(m, norms[m], *gap) for m, gap in gaps.items()],
             "trains": any(script.values()),
         })  # fmt: skip
+
+    def _row(self, norm: nn.Module, name: str, shift: float, scale: float) -> dict[str, Any]:
+        tracked = getattr(norm, "num_batches_tracked", None)
+        file, line = self.stage.session.places.of(norm)
+        return {
+            "name": name, "class": type(norm).__name__, "shift": shift, "scale": scale,
+            "momentum": getattr(norm, "momentum", None),
+            "batches": None if tracked is None else int(tracked), "file": file, "line": line,
+        }  # fmt: skip
 
     def _run(self, model: nn.Module, training: Callable[[nn.Module], bool]) -> Any:
         for module in model.modules():
@@ -74,12 +77,22 @@ class TrainEval(Snapshot):
         return value if math.isfinite(value) else None
 
 
-def _all_but(training: Callable[[nn.Module], bool], one: nn.Module, module: nn.Module) -> bool:
-    return training(module) and module is not one
-
-
 def _keeps_statistics(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.batchnorm._NormBase) and bool(module.track_running_stats)
+
+
+def statistics_gap(norm: Any, batch: torch.Tensor) -> tuple[float, float]:
+    """How far running statistics are from a batch's.
+
+    Returns:
+        The median over the features of the distance of the means in standard deviations of the
+        batch, and of the distance of the variances in bits (running over batch).
+    """
+    values = batch.detach().double().movedim(1, 0).flatten(1)
+    mean, var = values.mean(1), values.var(1, unbiased=False).clamp_min(1e-12)
+    shift = (norm.running_mean.double() - mean).abs() / var.sqrt()
+    scale = torch.log2(norm.running_var.double().clamp_min(1e-12) / var)
+    return float(shift.median()), float(scale.median())
 
 
 def _floats(out: Any) -> list[torch.Tensor]:

@@ -225,6 +225,17 @@ FACTS: dict[str, dict[str, str]] = {
     },
     # what theory and the first backward say of the first model, when it was asked for
     "forecast": {"forecast": "a prognosis.Forecast as data"},
+    # the answer of a probe (key = its name), added after the run
+    "probe": {
+        "name": "overfit, train-eval, learning-rate, precision, causal or init",
+        "verdict": "one of the probe's own words",
+        "bad": "something is wrong in the script",
+        "values": "what was measured: a dict of numbers and names",
+        "arms": "the last loss of each of its runs",
+        "cautions": "what limits the answer",
+        "steps": "training steps of its longest run",
+        "seconds": "that it took",
+    },
     # models seen: one for each top-level module (site = None)
     "model": {"name": "", "class": "", "parameters": "", "modules": ""},
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gradoctor.errors import RunFileError
+from gradoctor.records import Fact
 from gradoctor.store.migrations import APPLICATION_ID, migrate
 
 fcntl: Any
@@ -62,6 +63,33 @@ def write_meta(db: sqlite3.Connection, meta: Mapping[str, Any]) -> None:
     """Set properties of the run."""
     rows = [(key, to_json(value)) for key, value in meta.items()]
     db.executemany("insert or replace into meta values (?, ?)", rows)
+
+
+def add_fact(path: Path, fact: Fact) -> None:
+    """Add or replace a fact of a run that has ended.
+
+    Raises:
+        RunFileError: the file cannot be written.
+    """
+    try:
+        with contextlib.closing(connect(path)) as db:
+            write_fact(db, fact)
+            db.execute("pragma journal_mode = delete")
+    except sqlite3.Error as fault:
+        raise RunFileError(
+            f"{path}: cannot be written ({fault}).", "Check that no run is writing to it."
+        ) from None
+
+
+def write_fact(db: sqlite3.Connection, fact: Fact) -> None:
+    """Add or replace a fact."""
+    # null is distinct from null in a unique index, so "no site" is -1 in the file
+    site = -1 if fact.site is None else fact.site
+    db.execute(
+        "insert or replace into facts values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (fact.kind, site, clean(fact.key), clean(fact.file), fact.line, fact.first_step,
+         fact.last_step, fact.count, to_json(dict(fact.data))),
+    )  # fmt: skip
 
 
 def to_json(value: Any) -> str | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gradoctor.records import Event, Fact, Site
-from gradoctor.store.files import Hold, clean, connect, to_json, write_meta
+from gradoctor.store.files import Hold, clean, connect, to_json, write_fact, write_meta
 from gradoctor.store.migrations import migrate
 from gradoctor.store.rollup import Rollup
 
@@ -194,13 +194,7 @@ class RunWriter:
         )  # fmt: skip
 
     def _write_fact(self, db: sqlite3.Connection, fact: Fact) -> None:
-        # null is distinct from null in a unique index, so "no site" is -1 in the file
-        site = -1 if fact.site is None else fact.site
-        db.execute(
-            "insert or replace into facts values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (fact.kind, site, clean(fact.key), clean(fact.file), fact.line, fact.first_step,
-             fact.last_step, fact.count, to_json(dict(fact.data))),
-        )  # fmt: skip
+        write_fact(db, fact)
 
     def _write_meta(self, db: sqlite3.Connection, pair: tuple[str, Any]) -> None:
         write_meta(db, {pair[0]: pair[1]})
