@@ -57,6 +57,7 @@ TABLES = (
     "knowledge/claims",
     "knowledge/facts.py",
     "knowledge/statistics.py",
+    "reporters/_probe_words.py",
     "reporters/_words.py",
 )
 

@@ -160,6 +160,10 @@ def words() -> Names:
 
 
 SCENES: dict[str, Callable[[], Names]] = {
+    "mask_the_future": lambda: {
+        **dict.fromkeys("qkvx", torch.rand(2, 5, 4)),
+        "scores": torch.rand(2, 5, 5),
+    },
     "open_forget_gates": recurrence,
     "use_orthogonal_recurrence": recurrence,
     "start_branches_at_zero": residual_blocks,

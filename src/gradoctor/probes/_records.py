@@ -89,12 +89,14 @@ class Probe:
         next: the arm to run after those that have run; None when they suffice. It is given the
             courses so far and the number of steps.
         answer: what the courses say.
+        spare: a further arm runs only because the one before failed.
         cheap: it takes one short trial, so that ``run --deep`` may ask it by itself.
     """
 
     steps: int
     next: Callable[[Mapping[str, Course], int], Arm | None]
     answer: Callable[[Mapping[str, Course]], Answer]
+    spare: bool = False
     cheap: bool = False
 
 

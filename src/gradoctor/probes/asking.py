@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -47,8 +48,9 @@ def ask(
         tick(0)
         trial = Trial(target, arm.interventions, steps=wanted, seed=seed)
         done[arm.name] = conduct(trial, limit=limit, tick=tick)
-        if len(done) == 1:
+        if len(done) == 1 and not probe.spare:
             check(done[arm.name], target)
+    check(done[list(done)[-1]], target)
     return finished(probe.answer(done), done)
 
 
@@ -79,7 +81,7 @@ def check(course: Course, target: tuple[str, ...]) -> None:
         last = course.said.splitlines()[-1] if course.said else "it was killed"
         where = ""
         if course.error and course.error.get("file"):
-            where = f" at {course.error['file']}:{course.error['line']}"
+            where = f" at {os.path.relpath(course.error['file'])}:{course.error['line']}"
         raise GradoctorError(
             f"{script} ended before its first training step{where}: {last}.".replace("..", "."),
             f"Check that it runs by itself: python {' '.join(target)}",

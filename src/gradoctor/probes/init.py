@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,12 @@ from gradoctor.probes._records import Answer, Arm, Probe, in_turn
 from gradoctor.trials import Course
 
 NAME = "init"
+LOUD = 5.0  # bits: an output of 32 where 1 is expected
 FEWEST = 3  # layers of which a slope can be said
 
 
 def answer(courses: Mapping[str, Course]) -> Answer:
-    """Where an ill gradient comes from.
+    """Where an ill gradient, or an ill signal, comes from.
 
     ``healthy``; ``init`` (noise shows the same, or there are only ids to give); ``data-scale``
     (standardised inputs heal it); ``data`` (noise is well, standardised inputs are not);
@@ -26,7 +28,9 @@ def answer(courses: Mapping[str, Course]) -> Answer:
     values: dict[str, Any] = {
         "model": seen["model"], "layers": real["layers"], "span": real["span"],
         "span_noise": _of(seen, "noise"), "span_standardised": _of(seen, "standardised"),
-        "codes": real["codes"], "inputs": seen.get("inputs"), "ids": "noise" not in seen,
+        "loudest": loudest(real), "loudest_noise": _loud(seen, "noise"),
+        "loudest_standardised": _loud(seen, "standardised"), "codes": real["codes"],
+        "inputs": seen.get("inputs"), "ids": "noise" not in seen,
     }  # fmt: skip
     verdict = _verdict(seen)
     return Answer("init", verdict, verdict in ("init", "data-scale", "data"), values)
@@ -34,6 +38,10 @@ def answer(courses: Mapping[str, Course]) -> Answer:
 
 def _of(seen: Mapping[str, Any], kind: str) -> float | None:
     return float(seen[kind]["span"]) if kind in seen else None
+
+
+def _loud(seen: Mapping[str, Any], kind: str) -> float | None:
+    return loudest(seen[kind]) if kind in seen else None
 
 
 def _verdict(seen: Mapping[str, Any]) -> str:
@@ -45,7 +53,14 @@ def _verdict(seen: Mapping[str, Any]) -> str:
 
 
 def _ill(found: Mapping[str, Any]) -> bool:
-    return bool(found["verdict"] != "healthy")
+    """The gradient does not come through, or the layers answer far too loud."""
+    return bool(found["verdict"] != "healthy") or loudest(found) > LOUD
+
+
+def loudest(found: Mapping[str, Any]) -> float:
+    """Log2 of the rms of the loudest layer; infinite where one is not finite."""
+    signal = found.get("signal") or ()
+    return max((math.inf if s is None or math.isnan(s) else s for s in signal), default=0.0)
 
 
 PROBE = Probe(1, in_turn(Arm(NAME, {"span": {}})), answer, cheap=True)

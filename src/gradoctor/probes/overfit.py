@@ -15,7 +15,7 @@ SAMPLES = 8
 FEW, WHOLE = "8 samples", "whole batch"
 LEARNT = 0.05  # of the first loss
 STUCK = 0.8  # of the first loss: less has hardly been learnt
-FALLING = 0.02  # between the last two thirds, of the first loss
+FALLING = 0.05  # between the last two thirds, of the first loss
 
 
 def following(done: Mapping[str, Course], steps: int) -> Arm | None:
@@ -90,4 +90,4 @@ def _median(values: Sequence[float]) -> float:
     return float(np.median(values)) if len(values) else math.nan
 
 
-PROBE = Probe(300, following, answer)
+PROBE = Probe(300, following, answer, spare=True)

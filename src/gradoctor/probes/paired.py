@@ -25,7 +25,9 @@ class Paired:
         gain: by how much its loss ends below the base's, in parts of the whole descent of the
             better of the two; negative when it is worse.
         share: of the steps, the first third left out, in which its loss is the lower one.
-        p: of the sign test on these, for as many independent steps as their correlation leaves.
+        p: of the sign test on these, for as many independent steps as the correlation of the signs
+            leaves. It says how steady the difference is on these batches, not what another seed
+            would give: only with ``gain`` does it count.
         steps: that were compared.
         same: both saw the same batches.
         diverged: its loss became NaN or infinite, or ended far above its start.
@@ -116,4 +118,4 @@ def sign_test(wins: int, count: int) -> float:
         return 1.0
     least = min(wins, count - wins)
     below = sum(math.comb(count, k) for k in range(least + 1))
-    return min(1.0, 2 * below / 2**count)
+    return min(1.0, 2 * below / (1 << count))

@@ -111,6 +111,16 @@ WIRING: tuple[Remedy, ...] = (
         """,
     ),
     remedy(
+        "mask_the_future",
+        "916:1",
+        """
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        length = x.shape[1]
+        future = torch.ones(length, length, dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(future, float("-inf"))  # before the softmax
+        """,
+    ),
+    remedy(
         "use_module_list",
         "912:1 921:1",
         "self.layers = nn.ModuleList([nn.Linear(d, d) for _ in range(depth)])",

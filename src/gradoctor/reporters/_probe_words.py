@@ -158,8 +158,8 @@ SAID: dict[tuple[str, str], Said] = {
         Words("eval mode breaks at a normalisation layer", "评估模式在某个归一化层处失效"),
         Words("Loss in train mode {loss_train:.4g}, in eval mode {loss_eval:.4g}. The running "
               "statistics of {norm} ({class}, momentum {momentum}) are the first that are not the "
-              "batch's: the mean is {shift:.2g} standard deviations away, the variance {scale:+.1f} "
-              "bits.",
+              "batch's: the mean is {shift:.2g} standard deviations away, the variance "
+              "{scale:+.1f} bits.",
               "训练模式下损失为 {loss_train:.4g}，评估模式下为 {loss_eval:.4g}。"
               ""
               "{norm}（{class}，momentum {momentum}）的滑动统计量最先与批次不符："
@@ -175,11 +175,12 @@ SAID: dict[tuple[str, str], Said] = {
     ("train-eval", "modes"): Said(
         Words("eval mode does something else", "评估模式的行为不同"),
         Words("Loss in train mode {loss_train:.4g}, in eval mode {loss_eval:.4g}; the outputs "
-              "differ by {outputs:.2g} of their size. The running statistics of its norms are those of the batch.",
+              "differ by {outputs:.2g} of their size. The running statistics of its norms are "
+              "those of the batch.",
               "训练模式下损失为 {loss_train:.4g}，评估模式下为 {loss_eval:.4g}；"
               "输出相差其大小的 {outputs:.2g} 倍。归一化层的滑动统计量与批次相符。"),
-        Words("Something asks for the mode (`self.training`), and eval mode is another function than "
-              "the one that is trained.",
+        Words("Something asks for the mode (`self.training`), and eval mode is another function "
+              "than the one that is trained.",
               "某处代码依赖模式（`self.training`），使评估模式成为与训练不同的函数。"),
         Words("Look for `self.training` in the model.", "在模型中查找 `self.training`。"),
     ),
@@ -356,9 +357,11 @@ SAID: dict[tuple[str, str], Said] = {
     ),
     # ---- init
     ("init", "healthy"): Said(
-        Words("the gradient comes through", "梯度能够通过"),
-        Words("Over {layers} layers it changes by {span:+.1f} bits on the real batch.",
-              "在真实批次上，梯度经过 {layers} 层改变了 {span:+.1f} 比特。"),
+        Words("signal and gradient come through", "信号和梯度都能通过"),
+        Words("Over {layers} layers it changes by {span:+.1f} bits on the real batch; the loudest "
+              "layer is at {loudest:+.1f} bits.",
+              "在真实批次上，梯度经过 {layers} 层改变了 {span:+.1f} 比特；"
+              "最响的一层为 {loudest:+.1f} 比特。"),
         Words("Neither weights nor data stand in its way before training.",
               "训练之前，权重和数据都没有妨碍它。"),
         Words("Look elsewhere.", "请检查别处。"),
@@ -366,9 +369,10 @@ SAID: dict[tuple[str, str], Said] = {
     ("init", "init"): Said(
         Words("it is the weights, not the data", "问题在权重，不在数据"),
         Words("Over {layers} layers the gradient changes by {span:+.1f} bits on the real batch, on "
-              "noise by {span_noise} bits.",
-              "梯度经过 {layers} 层，在真实批次上改变 {span:+.1f} 比特，"
-              "在噪声上改变 {span_noise} 比特。"),
+              "noise by {span_noise}; the loudest layer is at {loudest:+.1f} bits, on noise at "
+              "{loudest_noise}.",
+              "梯度经过 {layers} 层，在真实批次上改变 {span:+.1f} 比特，在噪声上改变 {span_noise}；"
+              "最响的一层为 {loudest:+.1f} 比特，在噪声上为 {loudest_noise}。"),
         Words("Other inputs do not heal it: initialisation or architecture is at fault.",
               "换输入也治不好：毛病在初始化或结构上。"),
         Words("Draw the weights to match: gradoctor.nn.initialise(model, inputs); see "
@@ -378,10 +382,12 @@ SAID: dict[tuple[str, str], Said] = {
     ),
     ("init", "data-scale"): Said(
         Words("it is the scale of the data", "问题在数据的尺度"),
-        Words("The gradient changes by {span:+.1f} bits on the real batch, by {span_noise:+.1f} on "
-              "noise, and by {span_standardised:+.1f} when the batch is standardised.",
-              "梯度在真实批次上改变 {span:+.1f} 比特，在噪声上 {span_noise:+.1f}，"
-              "批次标准化后 {span_standardised:+.1f}。"),
+        Words("On the real batch the gradient changes by {span:+.1f} bits and the loudest layer is "
+              "at {loudest:+.1f} bits; on noise {span_noise:+.1f} and {loudest_noise:+.1f}, with "
+              "the batch standardised {span_standardised:+.1f} and {loudest_standardised:+.1f}.",
+              "在真实批次上梯度改变 {span:+.1f} 比特，最响的一层为 {loudest:+.1f} 比特；"
+              "在噪声上为 {span_noise:+.1f} 和 {loudest_noise:+.1f}，"
+              "批次标准化后为 {span_standardised:+.1f} 和 {loudest_standardised:+.1f}。"),
         Words("Standardised inputs heal it.", "输入标准化之后就好了。"),
         Words("Standardise the inputs by the mean and standard deviation of the training set.",
               "用训练集的均值和标准差对输入作标准化。"),

@@ -95,6 +95,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "init.logit_std": Words("spread of the first outputs", "最初输出的标准差"),
     "init.clones_later": Words("units that are still copies of others", "仍与别的单元相同的单元"),
     "loss_call.floor": Words("loss of a sample at best", "单个样本损失的下限"),
+    "probe.leaks": Words("tries that reached an earlier output", "影响到更早输出的尝试"),
     "loss_call.classes": Words(
         "outputs, against the classes that occur", "输出个数与出现的类别数相比"
     ),
@@ -320,6 +321,7 @@ REASON_WORDS = {
     "missing": Words("does not apply", "不适用"),
     "no-baseline": Words("no loss with a known baseline", "没有基线已知的损失"),
     "no-evaluation": Words("no evaluation seen", "没有见到评估"),
+    "not-probed": Words("needs a probe", "需要先作探查"),
     "no-labels": Words("no labels seen", "没有见到标签"),
     "several-losses": Words("several losses", "多个损失"),
     "structured-labels": Words("labels are no plain classes", "标签不是普通类别"),
@@ -340,6 +342,7 @@ UNIT_WORDS = {
     "samples": Words("samples", "个样本"),
     "steps": Words("steps", "步"),
     "s": Words("s", "秒"),
+    "tries": Words("tries", "次尝试"),
 }
 _PERCENT = {
     "fraction",

@@ -95,6 +95,7 @@ from gradoctor.rules.wiring.detached_graph import detached_graph
 from gradoctor.rules.wiring.eval_mode_while_training import eval_mode_while_training
 from gradoctor.rules.wiring.frozen_but_moving import frozen_but_moving
 from gradoctor.rules.wiring.frozen_by_accident import frozen_by_accident
+from gradoctor.rules.wiring.leakage import leakage
 from gradoctor.rules.wiring.missing_zero_grad import missing_zero_grad
 from gradoctor.rules.wiring.param_not_in_optimizer import param_not_in_optimizer
 from gradoctor.rules.wiring.repeated_layer import repeated_layer
@@ -196,6 +197,7 @@ RULES: dict[str, Rule] = {
     "GD912": repeated_layer,
     "GD917": sampler_epoch_unset,
     "GD920": frozen_but_moving,
+    "GD916": leakage,
     "GD921": unregistered_submodules,
 }
 

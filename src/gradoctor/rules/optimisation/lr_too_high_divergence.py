@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradoctor.recording import Recording, Series
-from gradoctor.records import Evidence, Finding
+from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import (
     as_pairs,
@@ -20,6 +20,7 @@ from gradoctor.rules.evidence import (
 )
 from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, converged
 from gradoctor.rules.evidence.loss import leading_function, loss_values
+from gradoctor.rules.evidence.probes import probed, weighed
 from gradoctor.rules.evidence.robust import median
 from gradoctor.rules.evidence.spikes import AFTER, gradient_outliers
 from gradoctor.rules.evidence.timing import learning_rate
@@ -38,6 +39,9 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
     Harm: the loss diverges from there on, or the burst leaves a network that is stuck at the
     trivial baseline or makes no progress above it (dead units stay dead when the loss has come down
     again).
+
+    A tenth of the rate tells (the probe learning-rate): where it is clearly better the finding is
+    confirmed.
 
     Values: update_ratio, share, lr, kind, loss, best
     """
@@ -58,12 +62,9 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
     losses = loss_values(run).values
     lr = learning_rate(run).values
     exclusions: tuple[Exclusion, ...] = (adversarial(run),)
+    benign = () if kind == "non-finite" else exclusions
     yield Finding(
-        level=grade(
-            persists=True,
-            harm=True,
-            exclusions=() if kind == "non-finite" else exclusions,
-        ),
+        level=_tried(run, grade(persists=True, harm=True, exclusions=benign)),
         sites=_worst(run, onset),
         first_step=onset,
         last_step=max(onset, run.steps - 1),
@@ -81,6 +82,13 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
         ),
         exclusions=as_pairs(exclusions),
     )
+
+
+def _tried(run: Recording, level: Level) -> Level:
+    """What a tenth of the rate does; a rate may be too high by more than ten: no refutation."""
+    trial = probed(run, "learning-rate")
+    lower = trial is not None and trial.verdict == "lower"
+    return weighed(level, confirmed=lower, refuted=False)
 
 
 def _stalled(run: Recording) -> bool:

@@ -27,6 +27,7 @@ from gradoctor.rules.evidence.exclusions import (
 )
 from gradoctor.rules.evidence.harm import fall_rate
 from gradoctor.rules.evidence.loss import loss_values
+from gradoctor.rules.evidence.probes import probed, weighed
 from gradoctor.rules.evidence.robust import median
 from gradoctor.rules.evidence.timing import learning_rate
 from gradoctor.rules.evidence.windows import one_batch
@@ -35,6 +36,7 @@ CLEAR_SIGNAL = 3.0  # grad.snr; healthy runs stay below 2
 SAME_WAY = 0.15  # grad.cosine: what a signal of 3 over 50 steps implies for neighbours
 STILL = 1e-3  # relative movement of the liveliest weight over the whole run
 TINY = 1e-4  # largest relative update
+CLEARLY = 0.2  # of the descent: what a run at another rate loses by
 SLOW = 0.01  # of the baseline in 100 steps
 
 
@@ -45,7 +47,8 @@ def lr_too_low(run: Recording) -> Iterator[Finding]:
     Mechanism: no weight is updated by more than 1e-4 of itself, and either successive gradients
     agree (signal to noise of at least 3) or no weight has moved by a thousandth over the whole run.
     With one fixed batch gradients always agree; then updates must be below 1e-5. Harm: the loss
-    falls by less than 1 % of its baseline in 100 steps.
+    falls by less than 1 % of its baseline in 100 steps. The probe learning-rate confirms it where
+    ten times the rate is better, and makes it a note where that is worse.
 
     Values: snr, cosine, update_ratio, lr, fall, moved
     """
@@ -67,7 +70,7 @@ def lr_too_low(run: Recording) -> Iterator[Finding]:
     level_ = grade(persists=True, harm=fall < SLOW and certain, exclusions=exclusions)
     yield Finding(
         # small steps are right in each of these contexts, so one of them settles it
-        level=Level.NOTE if any(e.found for e in exclusions) else level_,
+        level=Level.NOTE if any(e.found for e in exclusions) else _tried(run, level_),
         sites=tuple(s.id for s in run.of_kind("optimizer"))[:1],
         first_step=0,
         last_step=max(0, run.steps - 1),
@@ -88,6 +91,15 @@ def lr_too_low(run: Recording) -> Iterator[Finding]:
         ),
         exclusions=as_pairs(exclusions),
     )
+
+
+def _tried(run: Recording, level_: Level) -> Level:
+    """What ten times the rate does."""
+    trial = probed(run, "learning-rate")
+    if trial is None:
+        return level_
+    worse = bool(trial.values.get("diverged_high")) or trial.number("gain_high") < -CLEARLY
+    return weighed(level_, confirmed=trial.verdict == "higher", refuted=worse)
 
 
 def _benign(run: Recording) -> tuple[Exclusion, ...]:
