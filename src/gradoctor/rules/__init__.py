@@ -198,6 +198,7 @@ RULES: dict[str, Rule] = {
     "GD917": sampler_epoch_unset,
     "GD920": frozen_but_moving,
     "GD916": leakage,
+    "GD920": frozen_but_moving,
     "GD921": unregistered_submodules,
 }
 
