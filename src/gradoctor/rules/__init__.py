@@ -195,9 +195,8 @@ RULES: dict[str, Rule] = {
     "GD908": accumulation_unscaled,
     "GD910": stale_optimizer_params,
     "GD912": repeated_layer,
-    "GD917": sampler_epoch_unset,
-    "GD920": frozen_but_moving,
     "GD916": leakage,
+    "GD917": sampler_epoch_unset,
     "GD920": frozen_but_moving,
     "GD921": unregistered_submodules,
 }
