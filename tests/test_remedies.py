@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import random
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,6 +140,17 @@ def tokens() -> Names:
     return {"tokens": torch.randint(0, 7, (4, 10)), "model": model}
 
 
+def padded() -> Names:
+    labels = torch.tensor([[1, 2, 0, 0]])
+    return {"logits": torch.randn(1, 4, 5), "labels": labels, "padding_id": 0}
+
+
+def two_terms() -> Names:
+    shared = nn.Linear(4, 2)
+    out = shared(torch.randn(8, 4))
+    return {"shared": shared, "terms": {"data": out.pow(2).mean(), "penalty": out.abs().mean()}}
+
+
 def regression() -> Names:
     target = 500 + 100 * torch.randn(16, 3)
     return {"target": target, "train_targets": target}
@@ -182,6 +194,11 @@ SCENES: dict[str, Callable[[], Names]] = {
     "end_with_a_linear_layer": lambda: {"head": nn.Linear(8, 3)},
     "bring_targets_into_range": regression,
     "shift_labels_once": tokens,
+    "leave_padding_out_of_the_loss": padded,
+    "use_a_robust_loss": lambda: {**column(), "target": torch.randn(16, 1)},
+    "batch_by_length": lambda: {"texts": ["a" * n for n in range(200)], "random": random},
+    "add_epsilon_under_the_root": lambda: {**column(), "target": torch.randn(16, 1)},
+    "compare_gradients_of_terms": two_terms,
     "use_class_indices": lambda: {"one_hot": torch.eye(3)},
     "pass_training_to_dropout": lambda: {"self": Tiny().eval()},
     "use_dropout_modules": lambda: {"self": Tiny().eval()},
@@ -323,6 +340,19 @@ class TestEffect:
         assert run("divide_by_counted_targets", targets=nothing)["loss"].item() == 0.0
         mean = run("ignore_a_number_no_class_has")["loss"]
         assert run("divide_by_counted_targets")["loss"].item() == pytest.approx(mean.item())
+
+    def test_a_root_of_zero_has_a_finite_gradient(self):
+        prediction = torch.zeros(4, 1, requires_grad=True)
+        run("add_epsilon_under_the_root", prediction=prediction, target=torch.zeros(4, 1))[
+            "loss"
+        ].backward()
+        assert prediction.grad is not None
+        assert prediction.grad.isfinite().all()
+
+    def test_rare_classes_weigh_as_much_together(self):
+        labels = torch.tensor([0] * 90 + [1] * 9 + [2])
+        weight = run("weight_classes_by_rarity", train_labels=labels)["weight"]
+        assert (weight * torch.bincount(labels)).tolist() == pytest.approx([100 / 3] * 3)
 
     def test_labels_are_the_next_tokens(self):
         scope = run("shift_labels_once", **tokens())

@@ -429,3 +429,18 @@ def test_the_weight_of_a_loss_in_backward(loss_of: Any, coefficient: float) -> N
             optimizer.step()
     got = seen.series("cross_entropy", "lossfn.coefficient")
     assert got == pytest.approx([coefficient] * 2, rel=1e-5)
+
+
+def test_two_heads_on_one_line_keep_the_next_token() -> None:
+    ids = torch.randint(0, 9, (6, 14))
+    with watched() as seen:
+        model = nn.Sequential(nn.Embedding(9, 8), nn.Linear(8, 18))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(2):
+            out = model(ids[:, :-2]).unflatten(-1, (2, 9)).permute(2, 0, 3, 1)
+            loss = sum(F.cross_entropy(z, ids[:, 1 + i :][:, :12]) for i, z in enumerate(out))
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[union-attr]
+            optimizer.step()
+    # the last put of a step stands
+    assert seen.series("cross_entropy", "label.next") == [1.0] * 2

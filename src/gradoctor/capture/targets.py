@@ -34,6 +34,7 @@ class Targets:
         self.recorder = recorder
         self.guard = guard
         self._ids: list[torch.Tensor] = []
+        self._shares: dict[int, torch.Tensor] = {}
         self._tallies: dict[int, kernels.ClassTally] = {}
 
     def see_ids(self, x: Any) -> None:
@@ -60,6 +61,10 @@ class Targets:
         if self._ids:
             shares = kernels.compare_with_ids(self._ids, target, ignore)
             if shares is not None:
+                # several calls on one line (a head for each token ahead): the best share counts
+                known = self._shares.get(site)
+                shares = shares if known is None else torch.maximum(shares, known)
+                self._shares[site] = shares
                 self.recorder.put(site, kernels.OFFSETS, shares)
 
     def classes(self, site: int, count: int, predicted: torch.Tensor, target: torch.Tensor) -> None:
@@ -106,3 +111,4 @@ class Targets:
     def close_step(self) -> None:
         """Forget the ids of this step."""
         self._ids.clear()
+        self._shares.clear()

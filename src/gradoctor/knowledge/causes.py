@@ -79,7 +79,9 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD608": ("GD403", "GD417", "GD603"),
     "GD609": ("GD109", "GD418"),
     "GD612": ("GD418",),
+    "GD613": _STALL,
     "GD615": ("GD610", "GD802"),
+    "GD616": _STALL,
     # ---- numerics
     "GD701": ("GD711", "GD706", "GD418"),
     "GD702": ("GD101", "GD103", "GD104", "GD204", "GD403", *_STALL),

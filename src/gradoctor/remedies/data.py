@@ -141,4 +141,68 @@ DATA: tuple[Remedy, ...] = (
             out = model(prepare(inputs))
         """,
     ),
+    remedy(
+        "weight_classes_by_rarity",
+        "604:1",
+        """
+        counts = torch.bincount(train_labels).clamp_min(1)
+        weight = counts.sum() / (len(counts) * counts)
+        loss = F.cross_entropy(logits, targets, weight=weight)
+        """,
+    ),
+    remedy(
+        "draw_classes_evenly",
+        "604:2",
+        """
+        counts = torch.bincount(train_labels)
+        sampler = torch.utils.data.WeightedRandomSampler(
+            1.0 / counts[train_labels], len(train_labels)
+        )
+        loader = torch.utils.data.DataLoader(
+            dataset, batch_size=64, sampler=sampler
+        )
+        """,
+    ),
+    remedy(
+        "list_the_largest_samples",
+        "609:1",
+        """
+        largest = train_inputs.abs().flatten(1).amax(1)
+        for row in largest.argsort(descending=True)[:10].tolist():
+            print(row, largest[row].item())
+        """,
+    ),
+    remedy(
+        "leave_padding_out_of_the_loss",
+        "613:1",
+        """
+        loss = F.cross_entropy(
+            logits.flatten(0, 1), labels.flatten(), ignore_index=padding_id
+        )
+        """,
+    ),
+    remedy(
+        "batch_by_length",
+        "613:2",
+        """
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        batches = [order[i : i + 64] for i in range(0, len(order), 64)]
+        random.shuffle(batches)
+        """,
+    ),
+    remedy(
+        "look_at_pairs_of_inputs_and_labels",
+        "616:1",
+        """
+        for inputs, targets in loader:
+            for x, y in list(zip(inputs, targets))[:5]:
+                print(y.item(), x.flatten()[:8].tolist())
+            break
+        """,
+    ),
+    remedy(
+        "use_a_robust_loss",
+        "609:2",
+        "loss = F.huber_loss(prediction, target, delta=1.0)",
+    ),
 )

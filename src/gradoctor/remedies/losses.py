@@ -129,4 +129,28 @@ LOSSES: tuple[Remedy, ...] = (
         loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten())
         """,
     ),
+    remedy(
+        "add_epsilon_under_the_root",
+        "510:1",
+        "loss = torch.sqrt(F.mse_loss(prediction, target) + 1e-8)",
+    ),
+    remedy(
+        "add_z_loss",
+        "511:1",
+        """
+        log_z = logits.logsumexp(dim=-1)
+        loss = F.cross_entropy(logits, targets) + 1e-4 * log_z.pow(2).mean()
+        """,
+    ),
+    remedy(
+        "compare_gradients_of_terms",
+        "514:1",
+        """
+        for name, term in terms.items():
+            (gradient,) = torch.autograd.grad(
+                term, shared.weight, retain_graph=True
+            )
+            print(name, gradient.norm().item())
+        """,
+    ),
 )

@@ -16,7 +16,7 @@ NUMERICS: tuple[Remedy, ...] = (
     ),
     remedy(
         "use_stable_operations",
-        "701:2",
+        "510:2 701:2",
         """
         log_p = F.log_softmax(logits, dim=-1)  # not log(softmax(...))
         log_s = F.logsigmoid(logits)  # not log(sigmoid(...))

@@ -57,6 +57,11 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     ("loss.value", "of baseline/100 steps"): Words(
         "fall of the loss in 100 steps", "100 步内损失的下降"
     ),
+    ("lossfn.coefficient", "ratio"): Words(
+        "heaviest term of the loss, against this one", "损失最重的一项与这一项之比"
+    ),
+    ("input.absmax", "ratio"): Words("largest input, against the usual", "最大的输入与平常之比"),
+    ("target.max", "ratio"): Words("largest target, against the usual", "最大的目标与平常之比"),
     ("prediction.rms", "slope"): Words(
         "slope of the outputs, against the targets' own", "输出的斜率与目标自身之比"
     ),
@@ -94,6 +99,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "init.depth": Words("depth, against the reach of the gradient", "深度与梯度可达深度之比"),
     "init.logit_std": Words("spread of the first outputs", "最初输出的标准差"),
     "init.clones_later": Words("units that are still copies of others", "仍与别的单元相同的单元"),
+    "nonfinite.low": Words("distance of the operand from its edge", "操作数离边缘的距离"),
     "loss_call.floor": Words("loss of a sample at best", "单个样本损失的下限"),
     "probe.leaks": Words("tries that reached an earlier output", "影响到更早输出的尝试"),
     "loss_call.classes": Words(

@@ -28,11 +28,15 @@ from gradoctor.rules.architecture.norm_eps_dominates import norm_eps_dominates
 from gradoctor.rules.architecture.norm_gain_collapse import norm_gain_collapse
 from gradoctor.rules.architecture.over_regularised import over_regularised
 from gradoctor.rules.architecture.post_norm_deep_no_warmup import post_norm_deep_no_warmup
+from gradoctor.rules.data.class_imbalance import class_imbalance
 from gradoctor.rules.data.input_unnormalised import input_unnormalised
+from gradoctor.rules.data.labels_independent_of_inputs import labels_independent_of_inputs
 from gradoctor.rules.data.last_batch_of_one import last_batch_of_one
 from gradoctor.rules.data.nonfinite_or_constant_input import nonfinite_or_constant_input
 from gradoctor.rules.data.not_shuffled import not_shuffled
+from gradoctor.rules.data.outlier_batch import outlier_batch
 from gradoctor.rules.data.overfitting import overfitting
+from gradoctor.rules.data.padding_dominated import padding_dominated
 from gradoctor.rules.data.preprocessing_mismatch import preprocessing_mismatch
 from gradoctor.rules.data.repeated_batch import repeated_batch
 from gradoctor.rules.data.sampler_epoch_unset import sampler_epoch_unset
@@ -57,10 +61,13 @@ from gradoctor.rules.losses.broadcast_regression import broadcast_regression
 from gradoctor.rules.losses.double_softmax import double_softmax
 from gradoctor.rules.losses.ignored_targets import ignored_targets
 from gradoctor.rules.losses.label_range import label_range
+from gradoctor.rules.losses.logit_drift import logit_drift
 from gradoctor.rules.losses.logits_into_nll import logits_into_nll
+from gradoctor.rules.losses.loss_term_imbalance import loss_term_imbalance
 from gradoctor.rules.losses.mse_for_classification import mse_for_classification
 from gradoctor.rules.losses.output_activation_mismatch import output_activation_mismatch
 from gradoctor.rules.losses.reduction_mistake import reduction_mistake
+from gradoctor.rules.losses.rmse_sqrt_singularity import rmse_sqrt_singularity
 from gradoctor.rules.losses.shifted_labels import shifted_labels
 from gradoctor.rules.losses.target_unscaled import target_unscaled
 from gradoctor.rules.numerics.bf16_stagnation import bf16_stagnation
@@ -154,17 +161,24 @@ RULES: dict[str, Rule] = {
     "GD507": target_unscaled,
     "GD508": output_activation_mismatch,
     "GD509": stuck_at_baseline,
+    "GD510": rmse_sqrt_singularity,
+    "GD511": logit_drift,
     "GD512": ignored_targets,
     "GD513": reduction_mistake,
+    "GD514": loss_term_imbalance,
     "GD519": shifted_labels,
     "GD601": input_unnormalised,
     "GD602": nonfinite_or_constant_input,
     "GD603": not_shuffled,
+    "GD604": class_imbalance,
     "GD608": repeated_batch,
+    "GD609": outlier_batch,
     "GD610": overfitting,
     "GD611": underfitting,
     "GD612": last_batch_of_one,
+    "GD613": padding_dominated,
     "GD615": preprocessing_mismatch,
+    "GD616": labels_independent_of_inputs,
     "GD701": nan_inf_origin,
     "GD702": fp16_gradient_underflow,
     "GD703": fp16_overflow,

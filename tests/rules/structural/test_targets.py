@@ -89,10 +89,17 @@ class TestRange:
         ],
     )
     def test_bounded_logits(self, function, made, floor):
-        found = one(output_activation_mismatch, called(Net(), function, producer=made))
+        net = called(Net().loss(lambda t: floor + math.exp(-t / 40)), function, producer=made)
+        found = one(output_activation_mismatch, net)
         assert found is not None
         assert found.level == Level.SICK
         assert found.values["floor"] == pytest.approx(floor)
+
+    def test_bounded_logits_that_are_still_far_from_the_floor(self):
+        net = called(Net().loss(lambda t: 2.3 - t / 600), BINARY, producer="tanh")
+        found = one(output_activation_mismatch, net)
+        assert found is not None
+        assert found.level == Level.SUSPECT
 
     @pytest.mark.parametrize(
         ("function", "made"),

@@ -9,12 +9,15 @@ from dataclasses import replace
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Fact, Finding, Level, Site
 from gradoctor.rules._rule import rule
-from gradoctor.rules.evidence import recent_medians
+from gradoctor.rules.evidence import recent_medians, worst_outcome
 from gradoctor.rules.evidence.exclusions import converged
+from gradoctor.rules.evidence.robust import median
 from gradoctor.rules.losses._calls import BATCHES, calls, finding, where_made
 
 OUTSIDE = 0.01  # of the targets
 FLOOR = 0.1  # of the baseline, that the best prediction within the range cannot go below
+TIMES = 2.0  # the floor: a loss below it is held up by nothing else
+LATEST = 20
 REGRESSION = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 
 
@@ -24,7 +27,8 @@ def output_activation_mismatch(run: Recording) -> Iterator[Finding]:
 
     Targets: more than 1 % lie where no output can go; sick when what they cost at best is a tenth
     of the targets' variance, suspect below that. Logits: tanh before cross entropy or tanh and ReLU
-    before the binary one keep every probability from 0 or 1, so that the loss has a floor. ReLU
+    before the binary one keep every probability from 0 or 1, so that the loss has a floor: sick
+    once the loss has come near it or is stuck, suspect before. ReLU
     before cross entropy only takes the negative half: sick when it has killed a class.
 
     Values: kind (targets, bounded or dead_class), producer, outside (share of the targets),
@@ -63,7 +67,8 @@ def _logits(run: Recording, site: Site, fact: Fact) -> Iterator[Finding]:
         return
     if floor is not None:
         values = {"kind": "bounded", "producer": made, "outside": 0.0, "floor": floor}
-        found = finding(run, site, Level.SICK, values, Evidence("loss_call.floor", floor, 0.0))
+        level = Level.SICK if _binds(run, site, floor) else Level.SUSPECT
+        found = finding(run, site, level, values, Evidence("loss_call.floor", floor, 0.0))
         yield _at_activation(found, fact, site)
     elif made == "relu" and several:
         dead = _dead(run, fact)
@@ -81,6 +86,12 @@ def _floor(made: str, classes: int) -> float | None:
     if made == "tanh":
         return math.log1p((classes - 1) * math.exp(-2)) if classes else math.log1p(math.exp(-1))
     return math.log(2) if made == "relu" and not classes else None
+
+
+def _binds(run: Recording, site: Site, floor: float) -> bool:
+    """The loss has come down to the floor, or is stuck above it."""
+    now = median(run.series("lossfn.value", site.id).values[-LATEST:])
+    return now < TIMES * floor or worst_outcome(run).found
 
 
 def _dead(run: Recording, fact: Fact) -> float | None:
