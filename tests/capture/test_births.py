@@ -235,6 +235,24 @@ def test_a_bad_target_is_named() -> None:
     assert (data["cause"], data["variable"], data["rows"]) == ("data", "wanted", [5])
 
 
+class Standardise(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - x.mean(0)) / x.std(0)  # no spread
+
+
+def test_made_without_a_graph_inside_the_model() -> None:
+    with watched() as seen:
+        model = nn.Sequential(Standardise(), nn.Linear(8, 3))
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+        for _ in range(3):
+            optimizer.zero_grad()
+            F.cross_entropy(model(torch.ones(6, 8)), CLASSES[:6]).backward()
+            optimizer.step()
+    fact = seen.one("nonfinite")
+    assert (fact.data["op"], fact.line, fact.first_step) == ("div", line_of("# no spread"), 0)
+    assert fact.data["cause"] == "operation"
+
+
 def test_weights_that_grew() -> None:
     with watched() as seen:
         model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))

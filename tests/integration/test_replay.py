@@ -23,7 +23,7 @@ torch.manual_seed(0)
 kind = sys.argv[1]
 x = torch.randn(2480, 10)
 y = (x.sum(1) > 0).long()
-if kind == "norm":
+if kind in ("norm", "raise", "exit"):
     x[2403] = 0.0
 elif kind == "twins":
     x[2403] = 2 * x[2403].sign()
@@ -39,7 +39,7 @@ class Net(nn.Module):
 
     def forward(self, x):
         h = torch.relu(self.inner(x))
-        if kind == "norm":
+        if kind in ("norm", "raise", "exit"):
             h = h / h.norm(dim=1, keepdim=True)  # norm
         if kind == "dropout":
             kept = F.dropout(torch.ones(len(h), 4), 0.17)
@@ -62,6 +62,10 @@ def main():
         if kind == "twins":
             gap = out[1:] - out[:-1]
             loss = loss + 0.1 * gap.pow(2).sum(1).sqrt().mean()  # twins
+        if kind in ("raise", "exit") and not loss.isfinite():
+            if kind == "exit":
+                sys.exit(3)
+            raise ValueError("the loss is gone")
         loss.backward()
         opt.step()
         step += 1
@@ -138,6 +142,15 @@ def test_training_is_the_same_to_the_bit(folder: Path) -> None:
         text=True,
     )  # fmt: skip
     assert gradoctor("run", "train.py", "dropout", cwd=folder).stdout == plain.stdout
+
+
+@pytest.mark.parametrize(("kind", "code"), [("raise", 1), ("exit", 3)])
+def test_a_script_that_gives_up_at_once(folder: Path, kind: str, code: int) -> None:
+    assert gradoctor("run", "--quiet", "train.py", kind, cwd=folder).returncode == code
+    found = findings(folder)["GD701"]
+    assert (found.values["op"], found.line, found.first_step) == ("div", line_of("norm"), 300)
+    done = gradoctor("replay", cwd=folder)
+    assert (done.returncode, "reproduced" in done.stdout) == (0, True), done.stdout
 
 
 class TestNotReproduced:

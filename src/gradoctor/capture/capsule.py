@@ -47,6 +47,7 @@ class Capsule:
     ) -> None:
         self.session = session
         self.target = list(target)
+        self.frames: list[FrameType] = []
         self.home = os.getcwd()  # the script may go elsewhere
         self.path = path
         self.limit = limit
@@ -91,12 +92,16 @@ class Capsule:
             })  # fmt: skip
         told = [{"class": type(m).__qualname__, "attributes": _attributes(m)} for m in models]
         batch = next((len(x) for x in tensors_in(group[0].args) if x.dim()), -1)
-        frames = [_frame(f, i, batch, tensors) for i, f in enumerate(_user_frames())]
+        frames = [_frame(f, i, batch, tensors) for i, f in enumerate(self._frames())]
         return tensors, {
             "calls": calls, "models": told, "frames": frames, "cwd": self.home,
             "target": self.target,
             "torch": torch.__version__, "step": self.session.recorder.step,
         }  # fmt: skip
+
+    def _frames(self) -> list[FrameType]:
+        """Where the script is, or was when it gave up."""
+        return self.frames[:FRAMES] or list(_user_frames())
 
     def _weights(self, group: list[Forward], room: int) -> tuple[dict[str, Raw], str]:
         """Parameters, and buffers as they were before the forward, as far as they were copied."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from types import FrameType
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from gradoctor.capture.guard import quiet
 from gradoctor.capture.lines import Lines, executed, of_backward
 from gradoctor.capture.places import NOWHERE, Place
 from gradoctor.capture.recorder import Look, Recorder
-from gradoctor.capture.source import caller, variables_in_frames
+from gradoctor.capture.source import caller, variables, variables_in_frames
 
 _NAMES = {
     "div": ("div", "true_divide", "__truediv__", "__rtruediv__", "__div__", "__rdiv__", "div_"),
@@ -179,6 +180,18 @@ class Faults:
             if few is params:
                 return
 
+    def at_end(self, frames: Sequence[FrameType]) -> None:
+        """The script gives up: one of its variables may be a loss that no backward has seen."""
+        if self.told:
+            return
+        for frame in frames:
+            for value in variables(frame).values():
+                loss = isinstance(value, torch.Tensor) and value.numel() == 1
+                if loss and value.grad_fn is not None and not is_finite(value):
+                    place = next(iter(self.graph.known), NOWHERE)
+                    self._alarm(self._forward(value, place), False)
+                    return
+
     def _alarm(self, origin: Origin, wait: bool) -> None:
         self.pending = origin
         origin.step = self.recorder.step
@@ -205,7 +218,8 @@ class Faults:
         trace = Trace(root, (t for _, _, t in variables_in_frames() if t.grad_fn is not None))
         birth = trace.birth()
         seen = next((c for c in self.calls if c.born), None)
-        if birth is None:
+        if birth is None or (birth.source == "constant" and seen is not None):
+            # of what has no gradient the graph knows nothing; a look may have seen it made
             return self._of_call("forward" if seen is not None else "loss", value, seen)
         made = dict(zip(trace.nodes, self.graph.of(place, trace.nodes), strict=True))[birth.node]
         same = next((c for c in self.calls if c.node is birth.node), None)

@@ -87,8 +87,12 @@ class Forwards:
         self._undo: dict[Any, Callable[[], None]] = {}
 
     # ---- on and off --------------------------------------------------------------------------
-    def follow(self, model: nn.Module) -> None:
-        """Meet the calls of a top-level model from now on."""
+    def follow(self, model: nn.Module, args: tuple[Any, ...]) -> None:
+        """Meet the calls of a top-level model from now on; its first has just begun.
+
+        Args:
+            args: of that first call, by position; a hook is not told of those by name.
+        """
         kind = type(model)
         if isinstance(model, torch.jit.ScriptModule) or id(model) in self._roots:
             return
@@ -96,6 +100,7 @@ class Forwards:
         self.buffers[id(model)] = Buffers()
         if kind not in self._undo:
             self._undo[kind] = self._meet(kind)
+        self._keep(model, args, {})
 
     def _meet(self, kind: Any) -> Callable[[], None]:
         own = kind.__dict__.get("__call__")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.overrides import TorchFunctionMode
 
 from gradoctor import statistics as kernels
@@ -113,7 +114,7 @@ class OperationMode(TorchFunctionMode):
     def _observe_risky(self, op: str, args: tuple[Any, ...], out: Any) -> None:
         """Reading a result makes a GPU wait: there only deep looks do it."""
         first = out[0] if isinstance(out, tuple) else out
-        if not isinstance(first, torch.Tensor):
+        if not isinstance(first, torch.Tensor) or is_functorch_wrapped_tensor(first):
             return
         if not first.requires_grad and not self.session.hooks.stack:
             return  # neither part of a loss nor of a model: data is being made

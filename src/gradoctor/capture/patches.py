@@ -6,6 +6,8 @@ Each wrapper calls the original with the same arguments and returns what it retu
 from __future__ import annotations
 
 import functools
+import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import FunctionType
@@ -16,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 from torch.optim import optimizer as torch_optimizer
 
+from gradoctor.capture.endings import give_up
 from gradoctor.capture.losses import LOSSES
 from gradoctor.capture.recorder import Look
 from gradoctor.capture.session import Session
@@ -52,6 +55,7 @@ class Patches:
         self._wrap_losses()
         self._wrap(nn.Module, "__init__", self._module_init)
         self._wrap(torch.optim.Optimizer, "__init__", self._optimizer_init)
+        self._wrap(sys, "exit", self._exit)
         session.schedulers.patch(self._wrap)
         session.loaders.patch(self._wrap)
 
@@ -76,6 +80,12 @@ class Patches:
 
         setattr(home, name, wrapper)
         self._undo.append(lambda: setattr(home, name, original))
+
+    def _exit(self, original: Any, *args: Any) -> Any:
+        if args and args[0] not in (None, 0):
+            frames = [f for f, _ in traceback.walk_stack(sys._getframe(2))]
+            self.session.guard.call("finish", give_up, self.session, frames)
+        return original(*args)
 
     # ---- optimizers --------------------------------------------------------------------------
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:

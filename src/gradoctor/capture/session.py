@@ -138,7 +138,7 @@ class Session:
                 return
             self.models.add_root(module)
             self.hidden.look(module)
-            self.guard.part("forwards", self.forwards.follow, module)
+            self.guard.part("forwards", self.forwards.follow, module, args)
             look_for_repeated(module, self.models, self.recorder)
         elif self.recorder.look >= Look.DEEP:
             self.models.refresh(module)

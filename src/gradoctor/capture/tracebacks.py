@@ -24,7 +24,7 @@ def strip(trace: TracebackType | None) -> TracebackType | None:
         elif not file.startswith(_OURS):
             kept.append(trace)
         trace = trace.tb_next
-    for one, two in zip(kept, [*kept[1:], None], strict=True):
+    for one, two in zip(kept, [*kept[1:], None], strict=False):  # all may have been ours
         one.tb_next = two
     return kept[0] if kept else None
 

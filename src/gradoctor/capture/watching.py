@@ -16,6 +16,7 @@ from gradoctor._version import __version__
 from gradoctor.capsules import capsule_of
 from gradoctor.capture import tracebacks
 from gradoctor.capture.capsule import Capsule
+from gradoctor.capture.endings import frames_of, give_up
 from gradoctor.capture.patches import Patches
 from gradoctor.capture.places import Places
 from gradoctor.capture.session import Session
@@ -67,6 +68,9 @@ class Watching:
         self.patches.remove()
         for undo in self._undo:
             undo()
+        fault = getattr(sys, "last_value", None)
+        if fault is not None:
+            self.session.guard.call("finish", give_up, self.session, frames_of(fault))
         self.session.guard.call("finish", self.session.finish)
 
 

@@ -50,6 +50,7 @@ class Replay(Intervention):
         self.found: dict[str, Any] = {"met": False, "born": None, "where": "", "value": ""}
         self.problems: list[str] = []
         self.backwards: list[tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = []
+        self._scalar: torch.Tensor | None = None
         self._over = False
 
     def begin(self, stage: Stage) -> None:
@@ -158,11 +159,16 @@ class Replay(Intervention):
             "given": span(given), "made": span(made),
         })  # fmt: skip
         self.nodes.append(made[0].grad_fn)
+        if made[0].numel() == 1 and made[0].grad_fn is not None:
+            self._scalar = made[0]
 
     def before_backward(self, roots: list[torch.Tensor]) -> None:
         """The forward is over: was something born in it?"""
-        if not self.found["met"] or self._over:
-            return
+        if self.found["met"] and not self._over:
+            self._look_back(roots)
+
+    def _look_back(self, roots: list[torch.Tensor]) -> None:
+        self._scalar = None
         self.stage.busy = True
         try:
             self._judge_forward([r for r in roots if isinstance(r, torch.Tensor)])
@@ -214,7 +220,9 @@ class Replay(Intervention):
             return
 
     def end(self) -> None:
-        """Tell what was seen."""
+        """Tell what was seen; a script may give up before its backward."""
+        if self.found["met"] and not self._over and self._scalar is not None:
+            self._look_back([self._scalar])
         if self.found["met"] and not self._over:
             self._judge_backward()
         self.stage.state(replay={**self.found, "operations": self.rows, "problems": self.problems})

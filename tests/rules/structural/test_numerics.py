@@ -25,8 +25,8 @@ def broken(net: Net, *steps: int) -> Net:
 
 class TestOrigin:
     def born(self, net: Net, **data: object) -> Net:
-        told = {"where": "forward", "op": "log", "value": "nan", "producer": True, "low": -0.3,
-                "high": 2.0, "key": "forward", "first_step": 100, **data}  # fmt: skip
+        told = {"where": "forward", "op": "log", "value": "nan", "producer": True, "exact": True,
+                "low": -0.3, "high": 2.0, "key": "forward", "first_step": 100, **data}  # fmt: skip
         return fact(net, "nonfinite", net.layers[2], line=14, **told)
 
     def test_an_operation_made_it(self):
@@ -49,6 +49,9 @@ class TestOrigin:
             ({"cause": "data", "rows": [3], "variable": "y"}, "data"),
             ({"cause": "weights", "op": ""}, "weights"),
             ({"cause": "grown", "op": "pow"}, "grown"),
+            ({"cause": "operation"}, "operation"),
+            ({"cause": "operation", "exact": False}, "likely"),
+            ({"cause": "operation", "low": None}, "likely"),
             ({"where": "backward", "op": "sqrt", "cause": "operation"}, "backward"),
             ({"where": "backward", "op": ""}, ""),
             ({"op": ""}, ""),
@@ -66,6 +69,16 @@ class TestOrigin:
         found = one(nan_inf_origin, net)
         assert found is not None
         assert (found.values["step"], found.first_step) == (100, 100)
+
+    def test_the_script_gave_up(self):
+        found = one(nan_inf_origin, self.born(broken(Net()), cause="operation", first_step=299))
+        assert found is not None
+        assert (found.level, found.values["step"]) == (Level.SICK, 299)
+
+    def test_next_to_one(self):
+        found = one(nan_inf_origin, self.born(broken(Net(), 299), op="acos", high=1.0000001192))
+        assert found is not None
+        assert found.values["high"] == "1.00000012"
 
     def test_gradients_broke_in_the_last_step(self):
         net = self.born(broken(Net()), where="backward", op="sqrt", first_step=299)

@@ -47,14 +47,13 @@ def nonfinite_or_constant_input(run: Recording) -> Iterator[Finding]:
 def _told(run: Recording, seen: set[str]) -> Iterator[Finding]:
     """A bad batch of a step that was not looked at: found when its loss was not finite."""
     for fact in run.facts_of("nonfinite"):
-        kind = {"input": "input", "data": "target"}.get(str(fact.data.get("cause")), "")
-        if kind and kind not in seen and fact.data.get("where") == "forward":
-            seen.add(kind)
-            sites = list(run.of_kind("input" if kind == "input" else "lossfn"))[:1]
-            name = sites[0].name if sites else str(fact.data.get("variable", ""))
+        told = (fact.data.get("cause"), fact.data.get("where"))
+        if told == ("input", "forward") and "input" not in seen:
+            seen.add("input")
+            sites = list(run.of_kind("input"))[:1]
             yield Finding(
                 Level.SICK, tuple(s.id for s in sites), fact.first_step, max(0, run.steps - 1),
-                {"kind": kind, "count": 1, "name": name},
+                {"kind": "input", "count": 1, "name": sites[0].name if sites else ""},
                 (Evidence("loss.nonfinite", 1.0, 0, "steps"),), file=fact.file, line=fact.line,
             )  # fmt: skip
 

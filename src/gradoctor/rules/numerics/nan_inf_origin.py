@@ -12,6 +12,7 @@ from gradoctor.records import Evidence, Fact, Finding, Level
 from gradoctor.rules._rule import rule
 
 RARE = 0.01
+BORN = ("forward", "backward", "loss")
 
 
 @rule(proof="numerical", needs=("loss.nonfinite",))
@@ -23,8 +24,8 @@ def nan_inf_origin(run: Recording) -> Iterator[Finding]:
 
     A loss that is finite while its gradients are not breaks the weights in the step that follows.
 
-    Values: kind (operation, backward, input, data, weights, grown, or '' when nothing is known),
-    step, op (that made it, or ''), value (nan or inf), where, low, high (its input range),
+    Values: kind (operation, likely, backward, input, data, weights, grown, or ''), step,
+    op (that made it, or ''), value (nan or inf), where, low, high (its input range),
     dtype, name (of a bad variable), samples, batch, capsule (for ``gradoctor replay``)
     """
     origin = _origin(run)
@@ -36,7 +37,8 @@ def nan_inf_origin(run: Recording) -> Iterator[Finding]:
     lasting = times >= max(2, RARE * run.steps) or run.steps - int(bad[-1]) <= 2
     values = {
         "step": first, "op": data.get("op", ""), "value": data.get("value", "nan"),
-        "where": data.get("where", "loss"), "low": data.get("low"), "high": data.get("high"),
+        "where": data.get("where", "loss"), "low": _near_one(data.get("low")),
+        "high": _near_one(data.get("high")),
         "kind": _kind(data), "dtype": data.get("dtype", ""), "name": data.get("variable", ""),
         "samples": _samples(data), "batch": data.get("batch"), "capsule": data.get("capsule", ""),
     }  # fmt: skip
@@ -58,7 +60,16 @@ def _kind(data: dict[str, Any]) -> str:
         return ""
     if data.get("where") == "backward":
         return "backward"
-    return "grown" if cause == "grown" else "operation"
+    if cause == "grown":
+        return "grown"
+    return "operation" if data.get("exact") and data.get("low") is not None else "likely"
+
+
+def _near_one(x: Any) -> Any:
+    """1 and the next number after it are different things to an arc cosine."""
+    if isinstance(x, float) and 0 < abs(abs(x) - 1) < 1e-3:
+        return f"{x:.9g}"
+    return x
 
 
 def _samples(data: dict[str, Any]) -> str:
@@ -72,7 +83,8 @@ def _samples(data: dict[str, Any]) -> str:
 def _bad_steps(run: Recording, origin: Fact | None) -> Steps:
     """The steps whose loss or weights were not finite, less those that a scaler skipped.
 
-    And the one whose gradients were not, where the weights were stepped with them.
+    And the one whose gradients were not, where the weights were stepped with them, or after which
+    the script gave up.
     """
     skipped = run.series("scaler.skipped")
     passed = skipped.steps[skipped.values > 0]
@@ -80,7 +92,8 @@ def _bad_steps(run: Recording, origin: Fact | None) -> Steps:
     for statistic in ("loss.nonfinite", "weight.nonfinite"):
         table = run.table(statistic)
         bad += [s.steps[s.values > 0] for s in map(table.series, table.sites)]
-    if origin is not None and origin.data.get("where") == "backward":
+    where = origin.data.get("where") if origin is not None else None
+    if origin is not None and (where == "backward" or (where in BORN and origin.data.get("cause"))):
         bad.append(np.array([origin.first_step], np.int64))
     return np.setdiff1d(np.concatenate(bad), passed) if bad else np.empty(0, np.int64)
 
