@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import math
 import random
 from collections.abc import Callable
@@ -171,11 +172,26 @@ def words() -> Names:
     return {"embedding": nn.Embedding(20, 16), "tokens": torch.arange(5)}
 
 
+def router() -> Names:
+    logits = torch.randn(40, 4, requires_grad=True)
+    gates = logits.softmax(-1)
+    return {"router_logits": logits, "gates": gates, "chosen": gates.argmax(-1)}
+
+
+def copies() -> Names:
+    first = nn.Linear(6, 6)
+    layers = [copy.deepcopy(first) for _ in range(3)]
+    return {"layers": layers}
+
+
 SCENES: dict[str, Callable[[], Names]] = {
     "mask_the_future": lambda: {
         **dict.fromkeys("qkvx", torch.rand(2, 5, 4)),
         "scores": torch.rand(2, 5, 5),
     },
+    "balance_the_router": router,
+    "keep_router_logits_small": router,
+    "draw_copies_again": copies,
     "open_forget_gates": recurrence,
     "use_orthogonal_recurrence": recurrence,
     "start_branches_at_zero": residual_blocks,
@@ -263,6 +279,28 @@ class TestEffect:
         rnn = run("use_orthogonal_recurrence", **recurrence())["rnn"]
         gate = rnn.weight_hh_l0[8:16]
         torch.testing.assert_close(gate @ gate.T, torch.eye(8))
+
+    def test_an_even_load_costs_least(self):
+        even = {"gates": torch.full((40, 4), 0.25), "chosen": torch.arange(40) % 4}
+        one = {"gates": torch.eye(4)[torch.zeros(40, dtype=torch.long)]}
+        costs = [
+            run("balance_the_router", **router())["balance"].item(),
+            run("balance_the_router", **{**router(), **even})["balance"].item(),
+            run("balance_the_router", **{**router(), **one, "chosen": torch.zeros(40).long()})[
+                "balance"
+            ].item(),
+        ]
+        assert costs[1] == pytest.approx(1.0)
+        assert costs[2] == pytest.approx(4.0)
+        assert costs[1] <= costs[0] + 1e-3
+
+    def test_copies_differ_once_drawn_again(self):
+        layers = run("draw_copies_again", **copies())["layers"]
+        assert not torch.equal(layers[0].weight, layers[1].weight)
+
+    def test_capped_logits_stay_in_their_bounds(self):
+        scope = run("cap_attention_logits", logits=1000 * torch.randn(5, 5))
+        assert scope["logits"].abs().max() <= 30.0
 
     def test_branches_start_silent(self):
         for block in run("start_branches_at_zero", **residual_blocks())["blocks"]:

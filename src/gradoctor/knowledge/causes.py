@@ -21,13 +21,16 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD108": ("GD101", "GD102", "GD204", "GD401", "GD403", *_STALL),
     "GD109": ("GD201", "GD410", "GD418"),
     # ---- activations
-    "GD201": ("GD101", "GD103", "GD104", "GD204", *_STALL),
+    "GD201": ("GD203", "GD101", "GD103", "GD104", "GD204", *_STALL),
     "GD202": ("GD101", "GD103", "GD104", "GD204", "GD403", *_STALL),
+    "GD203": _STALL,
     "GD204": ("GD103", "GD104", "GD807", *_STALL),
     "GD205": ("GD102", "GD309", "GD401", "GD703", *_STALL),
-    "GD207": ("GD418",),
-    "GD208": ("GD207",),
+    "GD207": ("GD103", "GD418", *_STALL),
+    "GD208": ("GD207", "GD401", "GD418"),
+    "GD209": _STALL,
     "GD211": ("GD417", "GD509"),
+    "GD215": _STALL,
     # ---- initialisation
     "GD301": ("GD101", "GD103", "GD104", "GD201", "GD204", "GD302", "GD303", "GD403", *_STALL),
     "GD302": ("GD204", *_STALL),
@@ -39,7 +42,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD309": ("GD109", "GD401"),
     "GD311": ("GD109", "GD309", "GD401", *_STALL),
     # ---- optimisation
-    "GD401": ("GD102", "GD109", "GD201", "GD202", "GD402", "GD418", "GD701", *_STALL),
+    "GD401": ("GD102", "GD109", "GD201", "GD202", "GD203", "GD207", "GD208", "GD402", "GD418", "GD701", *_STALL),
     "GD402": ("GD109", "GD201", "GD202", "GD418", *_STALL),
     "GD403": _STALL,
     "GD405": ("GD401", "GD403", "GD417", "GD418", "GD509"),

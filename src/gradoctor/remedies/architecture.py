@@ -7,7 +7,7 @@ from gradoctor.remedies._remedy import Remedy, remedy
 ARCHITECTURE: tuple[Remedy, ...] = (
     remedy(
         "replace_saturating_activations",
-        "101:2 202:4",
+        "101:2 202:4 210:1",
         """
         # hidden layers only: leave an output activation as it is
         for parent in list(model.modules()):
@@ -18,7 +18,7 @@ ARCHITECTURE: tuple[Remedy, ...] = (
     ),
     remedy(
         "normalise_before_activations",
-        "101:3 102:3 103:3 201:4 202:3 204:2 205:2 306:3 809:2",
+        "101:3 102:3 103:3 201:4 202:3 203:2 204:2 205:2 210:2 306:3 809:2",
         "block = nn.Sequential(nn.Linear(d, d), nn.LayerNorm(d), nn.ReLU())",
     ),
     remedy(
@@ -71,7 +71,7 @@ ARCHITECTURE: tuple[Remedy, ...] = (
     ),
     remedy(
         "normalise_queries_and_keys",
-        "204:4",
+        "204:4 207:3 208:3",
         """
         query = F.layer_norm(query, query.shape[-1:])
         key = F.layer_norm(key, key.shape[-1:])
@@ -111,7 +111,7 @@ ARCHITECTURE: tuple[Remedy, ...] = (
     ),
     remedy(
         "normalise_before_branches",
-        "308:3",
+        "110:1 204:5 308:3",
         """
         class PreNorm(nn.Module):
             def __init__(self, width, branch):
@@ -217,6 +217,39 @@ ARCHITECTURE: tuple[Remedy, ...] = (
         """
         alpha, size = 1e-4, 5  # as TensorFlow has them, size = 2 * radius + 1
         norm = nn.LocalResponseNorm(size, alpha=alpha * size, beta=0.75, k=1.0)
+        """,
+    ),
+    remedy(
+        "put_activations_between_layers",
+        "209:1 214:1",
+        """
+        net = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, d))
+        """,
+    ),
+    remedy(
+        "balance_the_router",
+        "212:1",
+        """
+        # gates: softmax of the router, [tokens, experts]; chosen: [tokens]
+        experts = gates.shape[-1]
+        share = F.one_hot(chosen, experts).float().mean(0)
+        balance = experts * (share * gates.mean(0)).sum()
+        loss = loss + 0.01 * balance
+        """,
+    ),
+    remedy(
+        "keep_router_logits_small",
+        "212:2",
+        """
+        loss = loss + 1e-3 * router_logits.logsumexp(-1).square().mean()
+        """,
+    ),
+    remedy(
+        "cap_attention_logits",
+        "207:4 208:4",
+        """
+        cap = 30.0
+        logits = cap * torch.tanh(logits / cap)  # before mask and softmax
         """,
     ),
 )

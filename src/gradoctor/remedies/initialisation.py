@@ -18,7 +18,7 @@ INITIALISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "use_xavier_initialisation",
-        "202:2 302:2 304:2 305:2 306:2",
+        "202:2 215:1 302:2 304:2 305:2 306:2",
         """
         gain = nn.init.calculate_gain("tanh")  # 5/3; "sigmoid": 1
         for module in model.modules():
@@ -129,6 +129,21 @@ INITIALISATION: tuple[Remedy, ...] = (
         d = embedding.embedding_dim
         nn.init.normal_(embedding.weight, std=d**-0.5)
         x = embedding(tokens) * d**0.5  # in forward
+        """,
+    ),
+    remedy(
+        "make_layers_one_by_one",
+        "314:1",
+        """
+        layers = nn.ModuleList(nn.Linear(d, d) for _ in range(depth))
+        """,
+    ),
+    remedy(
+        "draw_copies_again",
+        "314:2",
+        """
+        for layer in layers:  # copies of one layer
+            layer.reset_parameters()
         """,
     ),
 )

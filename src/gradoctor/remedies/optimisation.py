@@ -7,7 +7,7 @@ from gradoctor.remedies._remedy import Remedy, remedy
 OPTIMISATION: tuple[Remedy, ...] = (
     remedy(
         "lower_learning_rate",
-        "102:5 106:3 201:1 202:5 401:1 402:1 406:2 412:2 418:2 513:2 701:4",
+        "102:5 106:3 201:1 202:5 203:1 207:2 208:2 401:1 402:1 406:2 412:2 418:2 513:2 701:4",
         """
         for group in optimizer.param_groups:
             group["lr"] /= 10
@@ -23,7 +23,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "warm_up_learning_rate",
-        "106:2 201:2 401:2 402:3 406:1 808:2",
+        "106:2 201:2 207:1 208:1 401:2 402:3 406:1 808:2",
         """
         warm = 200  # steps
         scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -190,7 +190,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "overfit_one_batch",
-        "211:1 417:1 509:1 611:2",
+        "211:1 215:2 417:1 509:1 611:2",
         """
         inputs, targets = next(iter(loader))
         inputs, targets = inputs[:8], targets[:8]

@@ -18,6 +18,7 @@ LEVELS = {
 
 # What a statistic is called; with a unit where a rule compares it rather than reads it.
 STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
+    ("act.mean", "ratio"): Words("mean output, against its size", "输出均值与其大小之比"),
     ("stream.rms", "bits"): Words("residual stream, end against start", "残差流首尾之比"),
     ("act.rms", "bits"): Words("signal, last layer against first", "信号末层与首层之比"),
     ("actgrad.rms", "bits"): Words("gradient, first layer against last", "梯度，首层与末层之比"),
@@ -87,6 +88,8 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "repeated.count": Words("entries that are the same layer", "指向同一层的条目数"),
     "loader.epochs": Words("passes over the data in the same order", "以同样顺序遍历数据的次数"),
     "backward.discarded": Words("gradients cleared before a step", "更新之前就被清零的梯度"),
+    "affine.layers": Words("layers that could be one", "可以合并成一层的层数"),
+    "cloned.weights": Words("weights drawn alike", "初值完全相同的权重"),
     "broadcast.numel": Words(
         "values after broadcasting, against the batch", "广播后的元素个数与批大小相比"
     ),

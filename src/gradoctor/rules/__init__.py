@@ -12,8 +12,15 @@ from __future__ import annotations
 
 from gradoctor.rules._rule import Rule
 from gradoctor.rules.activations.activation_explosion_in_depth import activation_explosion_in_depth
+from gradoctor.rules.activations.attention_entropy_collapse import attention_entropy_collapse
+from gradoctor.rules.activations.attention_logit_growth import attention_logit_growth
+from gradoctor.rules.activations.attention_uniform import attention_uniform
 from gradoctor.rules.activations.constant_output_collapse import constant_output_collapse
 from gradoctor.rules.activations.dead_relu import dead_relu
+from gradoctor.rules.activations.dormant_units import dormant_units
+from gradoctor.rules.activations.missing_nonlinearity import missing_nonlinearity
+from gradoctor.rules.activations.non_zero_centred_activations import non_zero_centred_activations
+from gradoctor.rules.activations.prelu_degenerate import prelu_degenerate
 from gradoctor.rules.activations.rank_collapse import rank_collapse
 from gradoctor.rules.activations.saturated_activation import saturated_activation
 from gradoctor.rules.architecture.bias_before_norm import bias_before_norm
@@ -24,6 +31,7 @@ from gradoctor.rules.architecture.dropout_before_bn import dropout_before_bn
 from gradoctor.rules.architecture.dropout_misuse import dropout_misuse
 from gradoctor.rules.architecture.lrn_semantics import lrn_semantics
 from gradoctor.rules.architecture.missing_skip_or_norm import missing_skip_or_norm
+from gradoctor.rules.architecture.moe_router_collapse import moe_router_collapse
 from gradoctor.rules.architecture.norm_eps_dominates import norm_eps_dominates
 from gradoctor.rules.architecture.norm_gain_collapse import norm_gain_collapse
 from gradoctor.rules.architecture.over_regularised import over_regularised
@@ -45,9 +53,11 @@ from gradoctor.rules.gradients.exploding_gradient import exploding_gradient
 from gradoctor.rules.gradients.gradient_cliff import gradient_cliff
 from gradoctor.rules.gradients.gradient_spike import gradient_spike
 from gradoctor.rules.gradients.recurrent_gradient_decay import recurrent_gradient_decay
+from gradoctor.rules.gradients.residual_branch_starvation import residual_branch_starvation
 from gradoctor.rules.gradients.vanishing_gradient import vanishing_gradient
 from gradoctor.rules.gradients.zero_gradient_exact import zero_gradient_exact
 from gradoctor.rules.initialisation.activation_init_mismatch import activation_init_mismatch
+from gradoctor.rules.initialisation.cloned_layers import cloned_layers
 from gradoctor.rules.initialisation.constant_init_symmetry import constant_init_symmetry
 from gradoctor.rules.initialisation.init_gain_too_large import init_gain_too_large
 from gradoctor.rules.initialisation.init_gain_too_small import init_gain_too_small
@@ -121,11 +131,20 @@ RULES: dict[str, Rule] = {
     "GD106": bn_depth_gradient_explosion,
     "GD108": recurrent_gradient_decay,
     "GD109": gradient_spike,
+    "GD110": residual_branch_starvation,
     "GD201": dead_relu,
     "GD202": saturated_activation,
+    "GD203": dormant_units,
     "GD204": rank_collapse,
     "GD205": activation_explosion_in_depth,
+    "GD207": attention_entropy_collapse,
+    "GD208": attention_logit_growth,
+    "GD209": missing_nonlinearity,
+    "GD210": non_zero_centred_activations,
     "GD211": constant_output_collapse,
+    "GD212": moe_router_collapse,
+    "GD214": prelu_degenerate,
+    "GD215": attention_uniform,
     "GD301": zero_init_symmetry,
     "GD302": constant_init_symmetry,
     "GD303": init_gain_too_small,
@@ -135,6 +154,7 @@ RULES: dict[str, Rule] = {
     "GD308": residual_scale_growth,
     "GD309": initial_loss_mismatch,
     "GD311": tied_embedding_scale,
+    "GD314": cloned_layers,
     "GD401": lr_too_high_divergence,
     "GD402": lr_too_high_oscillation,
     "GD403": lr_too_low,

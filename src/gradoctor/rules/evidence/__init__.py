@@ -9,7 +9,14 @@ from __future__ import annotations
 from gradoctor.rules.evidence.depth import Path, backward_profile, paths, weight_of
 from gradoctor.rules.evidence.exclusions import Exclusion, as_pairs
 from gradoctor.rules.evidence.grade import UndecidedError, cautious, grade
-from gradoctor.rules.evidence.harm import Harm, diverged, no_progress, stuck, worst_outcome
+from gradoctor.rules.evidence.harm import (
+    Harm,
+    diverged,
+    learnt_nothing,
+    no_progress,
+    stuck,
+    worst_outcome,
+)
 from gradoctor.rules.evidence.persistence import Persistence, persistence, window
 from gradoctor.rules.evidence.timing import is_final, start_step
 from gradoctor.rules.evidence.windows import first_values, recent_medians
@@ -27,6 +34,7 @@ __all__ = [
     "first_values",
     "grade",
     "is_final",
+    "learnt_nothing",
     "no_progress",
     "paths",
     "persistence",

@@ -12,7 +12,7 @@ from gradoctor.rules.evidence.exclusions import adversarial, too_early
 from gradoctor.rules.evidence.loss import Level, leading_loss, level, loss_values
 from gradoctor.rules.evidence.persistence import recovers, window
 from gradoctor.rules.evidence.robust import bootstrap_difference, ema, median
-from gradoctor.rules.evidence.timing import is_final, learning_rate, start_step
+from gradoctor.rules.evidence.timing import EARLIEST, is_final, learning_rate, start_step
 from gradoctor.rules.evidence.windows import recent_medians
 
 
@@ -97,9 +97,9 @@ def _stuck(run: Recording) -> Harm:
         return NONE
     if _went_on_falling(run, int(known.steps[-1])):
         return NONE
-    after = known.steps >= start_step(run)
-    ratio = known.ratio[after]
-    ratio = ratio[-max(20, len(ratio) // 3) :]
+    counted = int((known.steps >= start_step(run)).sum())
+    # where looks were dear and few lie after the start step, those before it count, too
+    ratio = known.ratio[known.steps >= EARLIEST][-max(20, counted // 3) :]
     if len(ratio) < 10:
         return NONE
     at = median(ratio)
@@ -134,6 +134,21 @@ def settled(run: Recording) -> bool:
     if known is None or not stuck(run).found or too_early(run, final=False).found:
         return False
     return not recovers(_log_dependence(run, known), float(-np.log2(1e-2)))
+
+
+def learnt_nothing(run: Recording) -> bool:
+    """The loss is no better than a blind guess, nor 3 % of one lower than at the run's middle.
+
+    Weaker than ``stuck``, which asks for a constant output besides: for rules whose mechanism says
+    by itself why an output that varies tells nothing.
+    """
+    known = level(run)
+    if known is None or known.now >= 0.03 or adversarial(run).found:
+        return False
+    if too_early(run, final=False).found:
+        return False
+    half = known.ratio[known.steps >= run.steps // 2]
+    return stuck(run).found or (len(half) > 1 and known.now - float(half[0]) < 0.03)
 
 
 def _log_dependence(run: Recording, known: Level) -> Series:
