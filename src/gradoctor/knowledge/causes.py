@@ -27,7 +27,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD204": ("GD103", "GD104", "GD807", *_STALL),
     "GD205": ("GD102", "GD309", "GD401", "GD703", *_STALL),
     "GD207": ("GD103", "GD418", *_STALL),
-    "GD208": ("GD207", "GD401", "GD418"),
+    "GD208": ("GD207", "GD418"),
     "GD209": _STALL,
     "GD211": ("GD417", "GD509"),
     "GD215": _STALL,

@@ -24,7 +24,8 @@ def missing_nonlinearity(run: Recording) -> Iterator[Finding]:
     Values: layers, first, last, widths, whole (1 when nothing in the network is nonlinear)
     """
     for fact in run.facts_of("affine"):
-        chain = [run.sites[s] for s in fact.data.get("layers") or () if s in run.sites]
+        ids = fact.data.get("layers")
+        chain = [run.sites[s] for s in (ids if isinstance(ids, list) else ()) if s in run.sites]
         widths = _widths(run, chain)
         if len(widths) < 3 or fact.data.get("norms") or min(widths[1:-1]) < _ends(widths):
             continue

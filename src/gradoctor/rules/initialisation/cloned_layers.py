@@ -41,7 +41,8 @@ def cloned_layers(run: Recording) -> Iterator[Finding]:
 
 def _counts(run: Recording, fact: Fact) -> bool:
     one = run.sites.get(-1 if fact.site is None else fact.site)
-    other = run.sites.get(int(fact.data.get("twin") or 0))
+    twin = fact.data.get("twin")
+    other = run.sites.get(twin) if isinstance(twin, int) else None
     if one is None or other is None:
         return False
     if one.meta.get("model") != other.meta.get("model"):
