@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gradoctor.records import Evidence
@@ -158,3 +160,10 @@ def test_next_command_explains_the_root():
         "gradoctor show .gradoctor/train-1.db",
     ]
     assert digest(b.healthy(meta={}))["next"] == []
+
+
+def test_a_suspected_rival_is_named_by_its_root_and_not_told_again():
+    rival = replace(b.NOT_SHUFFLED, code="GD601", name="input-unnormalised")
+    report = digest(b.diagnosis("sick", (b.vanishing(), rival)))
+    assert "GD601 input-unnormalised" in report["lead"]["sure"]
+    assert report["others"] == []

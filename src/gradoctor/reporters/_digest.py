@@ -40,8 +40,11 @@ def tell(diagnosis: Diagnosis, lang: str = "en") -> Data:
     """
     _ = Translator(lang)
     tops, folded = _fold(diagnosis.findings)
+    rivals = {code for f in diagnosis.findings for code in f.rivals}  # named beside their root
     entries = [
-        entry(f, diagnosis, lang, knock_ons=folded[i]) for i, f in tops if f.level > Level.NOTE
+        entry(f, diagnosis, lang, knock_ons=folded[i])
+        for i, f in tops
+        if f.level > Level.NOTE and not (f.level == Level.SUSPECT and f.code in rivals)
     ]
     notes = [entry(f, diagnosis, lang) for i, f in tops if f.level == Level.NOTE]
     effects = sum(len(e["knock_ons"]) for e in entries)
