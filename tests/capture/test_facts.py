@@ -444,3 +444,22 @@ def test_two_heads_on_one_line_keep_the_next_token() -> None:
             optimizer.step()
     # the last put of a step stands
     assert seen.series("cross_entropy", "label.next") == [1.0] * 2
+
+
+class TestBroadcasts:
+    @pytest.mark.parametrize(
+        "loss", [nn.MSELoss(), F.l1_loss, lambda a, b: ((a - b) ** 2).mean()],
+        ids=["module", "function", "by hand"],
+    )  # fmt: skip
+    @pytest.mark.filterwarnings("ignore:Using a target size")
+    def test_a_forgotten_squeeze(self, loss) -> None:
+        with watched() as seen:
+            model, optimizer = model_and_optimizer(nn.Linear(8, 1))
+            for _ in range(3):
+                optimizer.zero_grad()
+                loss(model(x), y.float()).backward()
+                optimizer.step()
+        fact = seen.one("broadcast")
+        assert fact.data["reaches_loss"]
+        assert [fact.data[side] for side in ("left", "right", "out")] == [[48, 1], [48], [48, 48]]
+        assert fact.file == HERE

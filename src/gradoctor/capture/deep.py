@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from gradoctor.capture.graph import Node, leaves, walk
 from gradoctor.capture.guard import quiet
+from gradoctor.capture.losses import LOSSES
 from gradoctor.capture.places import calling
 from gradoctor.capture.source import caller
 
@@ -33,12 +34,10 @@ MIXING = frozenset(
     {
         torch.sub, torch.add, torch.mul, torch.Tensor.sub, torch.Tensor.add, torch.Tensor.mul,
         torch.Tensor.__sub__, torch.Tensor.__rsub__, torch.Tensor.__mul__, torch.Tensor.__add__,
-        functional.mse_loss, functional.l1_loss, functional.smooth_l1_loss, functional.huber_loss,
     }
 )  # fmt: skip
-LOSS_MIXING = frozenset(
-    {functional.mse_loss, functional.l1_loss, functional.smooth_l1_loss, functional.huber_loss}
-)
+LOSS_MIXING = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
+"""By name: while a run is watched, wrappers stand in the place of loss functions."""
 DROPOUTS = frozenset(
     {functional.dropout, functional.dropout1d, functional.dropout2d, functional.dropout3d,
      functional.alpha_dropout, functional.feature_alpha_dropout, torch.dropout}
@@ -61,7 +60,7 @@ class DeepLook:
         self.session.causality.observe(func, args, kwargs)
         if func in CUTS:
             self._cut(CUTS[func], args)
-        elif func in MIXING and len(args) >= 2:
+        elif (func in MIXING or LOSSES.get(func) in LOSS_MIXING) and len(args) >= 2:
             self._mix(func, args, out)
 
     def _module(self) -> str:
@@ -136,7 +135,7 @@ class DeepLook:
         file, line = caller()
         key = f"{file}:{line}"
         known = self.session.recorder.known_fact("broadcast", None, key)
-        reached = func in LOSS_MIXING or (known is not None and known.data["reaches_loss"])
+        reached = func in LOSSES or (known is not None and known.data["reaches_loss"])
         self.session.recorder.fact(
             "broadcast", None, key, file=file, line=line, op=getattr(func, "__name__", "op"),
             left=list(left.shape), right=list(right.shape), out=list(shape),
