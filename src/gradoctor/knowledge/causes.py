@@ -113,7 +113,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD902": ("GD103", "GD204", "GD403", *_STALL),
     "GD903": ("GD103", "GD104", "GD204", "GD902", "GD403", *_STALL),
     "GD904": ("GD103", "GD104", "GD902", "GD403", *_STALL),
-    "GD905": ("GD403", "GD901", *_STALL),
+    "GD905": ("GD403", "GD411", "GD901", *_STALL),
     "GD906": ("GD802", "GD417"),
     "GD907": ("GD802",),
     "GD908": ("GD109", "GD401", "GD410"),
