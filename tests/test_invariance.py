@@ -112,15 +112,14 @@ def recorded(
     return run
 
 
-def told(run: Recording) -> tuple[str, list[tuple[str, Level]], list[tuple[int, ...]]]:
-    """The verdict, what is suspect or worse, and where the roots are.
+def told(run: Recording) -> tuple[str, list[tuple[str, Level, tuple[int, ...]]]]:
+    """The verdict, and each root with its level and places.
 
-    The places of knock-ons are left out: which of two equally dead layers is named first hangs on
-    the steps that were looked at, and those on the time that looks took.
+    Knock-ons are left out: whether a statistical one is decided, and which of two equally dead
+    layers it names first, hangs on the steps that were looked at, and those on the machine's load.
     """
     result = diagnose(run)
-    found = [(f.code, f.level) for f in result.findings if f.level > Level.NOTE]
-    return result.verdict, sorted(found), [f.sites for f in result.findings if f.root]
+    return result.verdict, [(f.code, f.level, f.sites) for f in result.findings if f.root]
 
 
 def root(run: Recording) -> str | None:
@@ -150,7 +149,10 @@ def test_names_change_nothing(disease):
 def test_a_sum_with_its_own_rate_is_a_mean(disease):
     summed, meant = (diagnose(recorded(disease, reduction=r)) for r in ("sum", "mean"))
     assert summed.verdict == meant.verdict
-    assert root(recorded(disease, reduction="sum")) == DISEASES[disease].root
+    same = {DISEASES[disease].root}
+    # the same rate, told in the way that only a sum allows
+    also = {"GD513"} if disease == "too-fast" else set()
+    assert root(recorded(disease, reduction="sum")) in same | also
 
 
 @every
