@@ -39,6 +39,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3, help="runs of a healthy script (default 3)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time (default 2)")
     parser.add_argument("--fresh", action="store_true", help="run again what was run before")
+    parser.add_argument("--no-run", action="store_true", help="only what is kept and still true")
     parser.add_argument("--page", action="store_true", help=f"write {page.TARGET.name} when done")
     parser.add_argument("--kept", type=Path, default=KEPT, help=f"where results lie ({KEPT})")
     return parser.parse_args(arguments)
@@ -106,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 1 when a run failed; wrong verdicts are results, and do not fail."""
     args = parse(arguments)
     runs, shelf = chosen(args), Shelf(args.kept)
+    if args.no_run:
+        runs = [case for case in runs if shelf.row(case) is not None]
     try:
         rows = run_all(runs, shelf, jobs=args.jobs, fresh=args.fresh)
     except KeyboardInterrupt:

@@ -35,10 +35,10 @@ INTRO = """# How often gradoctor is right
 Made by `make corpus` (`corpus/page.py`); {machine}.
 
 The corpus is our own: {sick} sick scripts, each with its mended twin; {mutants} healthy scripts
-with one injected fault (`corpus/mutants.toml`); {healthy} healthy scripts, each run under {seeds}
-seeds. Scripts are small and train for seconds on one core. They fall into two halves by a hash of
-the program's name: thresholds are tuned on one half, and the figures to trust are those of the
-other. **Most rules were built while looking at all the sick scripts there were, so even the
+with one injected fault (`corpus/mutants.toml`); {healthy} healthy scripts in {runs} runs under up
+to {seeds} seeds. Scripts are small and train for seconds on one core. They fall into two halves by
+a hash of the program's name: thresholds are tuned on one half, and the figures to trust are those
+of the other. **Most rules were built while looking at all the sick scripts there were, so even the
 reporting half is kinder to us than your scripts will be.**
 
 Intervals are exact 95 % binomial ones (Clopper and Pearson). Runs of one script under several seeds
@@ -77,6 +77,7 @@ def page(rows: Sequence[Row], facts: Mapping[str, Any]) -> str:
             machine=sentence(dict(facts)),
             sick=len(of_kind(rows, "sick")),
             mutants=len(of_kind(rows, "mutant")),
+            runs=len(of_kind(rows, "healthy")),
             healthy=len({r["case"] for r in of_kind(rows, "healthy")}),
             seeds=len({r["seed"] for r in of_kind(rows, "healthy")}),
         ),

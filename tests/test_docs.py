@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     ROOT / name
     for name in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/rules.md",
-                 "docs/checkup.md")
+                 "docs/checkup.md", "docs/corpus.md", "docs/probes.md")
 ]  # fmt: skip
 READMES = DOCUMENTS[:2]
 LAB = (ROOT / "docs" / "lab.md").read_text(encoding="utf-8")
