@@ -39,7 +39,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3, help="runs of a healthy script (default 3)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time (default 2)")
     parser.add_argument("--fresh", action="store_true", help="run again what was run before")
-    parser.add_argument("--no-run", action="store_true", help="only what is kept and still true")
+    parser.add_argument(
+        "--no-run", action="store_true", help="judge what was recorded, run nothing"
+    )
     parser.add_argument("--page", action="store_true", help=f"write {page.TARGET.name} when done")
     parser.add_argument("--kept", type=Path, default=KEPT, help=f"where results lie ({KEPT})")
     return parser.parse_args(arguments)
@@ -108,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse(arguments)
     runs, shelf = chosen(args), Shelf(args.kept)
     if args.no_run:
-        runs = [case for case in runs if shelf.row(case) is not None]
+        runs = [case for case in runs if shelf.has(case)]
     try:
         rows = run_all(runs, shelf, jobs=args.jobs, fresh=args.fresh)
     except KeyboardInterrupt:

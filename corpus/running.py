@@ -92,13 +92,18 @@ class Shelf:
         row = self._kept(case)
         return row if row is not None and row["judged"] == judged_key(case) else None
 
+    def has(self, case: Case) -> bool:
+        """A run file of the case is there, of the script and the capture as they now stand."""
+        known = self._kept(case)
+        return known is not None and known["recorded"] == recorded_key(case)
+
     def result(self, case: Case, *, fresh: bool = False) -> Row:
         """The row of a case: kept, or judged again from its run file, or run."""
         row = None if fresh else self.row(case)
         if row is not None:
             return row
         known = None if fresh else self._kept(case)
-        if known is None or known["recorded"] != recorded_key(case) or "error" in known:
+        if known is None or not self.has(case) or "error" in known:
             known = self._record(case)
         row = {**labels(case), **{k: known[k] for k in ("recorded", "seconds", "printed")}}
         if "error" in known:
