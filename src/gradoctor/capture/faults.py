@@ -16,6 +16,7 @@ from gradoctor.capture.guard import quiet
 from gradoctor.capture.lines import Lines, executed, of_backward
 from gradoctor.capture.places import NOWHERE, Place
 from gradoctor.capture.recorder import Look, Recorder
+from gradoctor.capture.risks import Risks
 from gradoctor.capture.source import caller, variables, variables_in_frames
 
 _NAMES = {
@@ -92,6 +93,7 @@ class Faults:
         self.recorder = recorder
         self.graph = Lines()
         self.edges = Edges()
+        self.risks = Risks(recorder)
         self.circumstances = circumstances
         self.pending: Origin | None = None
         self._seconds = seconds
@@ -125,6 +127,9 @@ class Faults:
             if not bool(torch.isfinite(value).all()) and all(is_finite(a) for a in operands):
                 born = "nan" if bool(torch.isnan(value).any()) else "inf"
         file, line = caller()
+        if out.requires_grad and not born and op not in ("norm", "std"):
+            name = type(module).__name__ if module is not None else ""
+            self.risks.observe(op, _operand(op, args), low, high, (file, line), name)
         call = RiskyCall(op, file, line, module, low, high, out.grad_fn if born else None, born)
         self.calls.append(call)
         known = self.lines.get(op)

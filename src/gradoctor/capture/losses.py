@@ -231,7 +231,8 @@ class Losses:
         function = tensor.grad_fn.name() if tensor.grad_fn is not None else ""
         site = self.recorder.site(
             "loss", f"loss@{line}" if line else "loss", key=(file, line), type=function, file=file,
-            line=line, meta={"function": function},
+            line=line,
+            meta={"function": function, "dtype": str(tensor.dtype).removeprefix("torch.")},
         )  # fmt: skip
         self.roots.setdefault(site, []).append(_value(tensor, scale))
         self.scale = scale

@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from gradoctor import statistics as kernels
 from gradoctor.capture.attention import ATTENDING, AttentionWatch
 from gradoctor.capture.deep import DROPOUTS, DeepLook, Dropouts
+from gradoctor.capture.edits import WRITES
 from gradoctor.capture.lines import sequence
 from gradoctor.capture.losses import LOSSES
 from gradoctor.capture.recorder import Look
@@ -90,6 +91,8 @@ class OperationMode(TorchFunctionMode):
         self.seen += 1
         if session.guard.inside or session.hooks.in_backward:
             return out
+        if func in WRITES and not session.parameters.edits.stepping:
+            session.guard.call("edits", session.parameters.edits.see, WRITES[func], args)
         if func in DROPOUTS:
             session.guard.call("dropout", self.dropouts.observe, args, kwargs, out)
         if not torch.is_grad_enabled() or session.recorder.look < Look.FULL:

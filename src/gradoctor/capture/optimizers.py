@@ -37,7 +37,7 @@ class OptimizerInfo:
     adaptive: bool
     facts: dict[str, Any] = field(default_factory=dict)
     steps: int = 0
-    backwards: int = 0
+    repeated: int = 0
     without_backward: int = 0
     untouched: int = 0
     names: dict[int, str] = field(default_factory=dict)
@@ -116,6 +116,7 @@ class Optimizers:
             "parameters": len(held), "steps": info.steps, "orphans": orphans,
             "names": [k.name for k in known if k is not None][:5],
             "steps_without_backward": info.without_backward, "untouched": info.untouched,
+            "repeated": info.repeated,
             "state": _state_dtype(optimizer),
         }  # fmt: skip
         place = self.recorder.get(info.site)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 
 from gradoctor import statistics as kernels
+from gradoctor.capture.beginnings import speaks_of_tying, state_forget_gate
+from gradoctor.capture.edits import WeightEdits
 from gradoctor.capture.models import Models, ParameterInfo
 from gradoctor.capture.optimizers import OptimizerInfo, Optimizers
 from gradoctor.capture.recorder import Look, Recorder
@@ -62,6 +64,7 @@ class ParameterWatch:
         self.wiring: dict[int, Wiring] = {}
         self.start: dict[int, torch.Tensor] = {}
         self.pending: dict[int, Pending] = {}
+        self.edits = WeightEdits(recorder, models)
         self._sketch: kernels.Sketch | None = None
         self._sketch_key: tuple[int, ...] = ()
         self._previous: tuple[int, torch.Tensor] | None = None
@@ -76,6 +79,9 @@ class ParameterWatch:
         self, info: OptimizerInfo, optimizer: torch.optim.Optimizer, closure: bool
     ) -> None:
         """Measure gradients and keep the weights; with a closure the gradients come later."""
+        if self.recorder.look >= Look.FULL or self.edits.waiting:
+            held = [p for group in optimizer.param_groups for p in group["params"]]
+            self.edits.before_step(info.site, held)
         if self.recorder.look < Look.FULL and not self._sketch_is_due():
             return
         params, decay = [], []
@@ -118,6 +124,7 @@ class ParameterWatch:
         self, info: OptimizerInfo, optimizer: torch.optim.Optimizer, closure: bool
     ) -> None:
         """Measure the update."""
+        self.edits.after_step(info.site)
         held = self.pending.pop(info.site, None)
         if held is None:
             return
@@ -195,6 +202,7 @@ class ParameterWatch:
             return
         with torch.no_grad():
             self.start[info.site] = kernels.sample(parameter.detach(), START).clone()
+            state_forget_gate(self.recorder, info.site, parameter)
             if parameter.dim() >= 2 and parameter.shape[0] >= 2 and self.recorder.step == 0:
                 facts = kernels.initial_facts(parameter.detach())
                 self.recorder.fact("init", info.site, clones_later=None, **facts)
@@ -211,7 +219,8 @@ class ParameterWatch:
         if other is None or first is info or other.device != parameter.device:
             return
         if other.data_ptr() != parameter.data_ptr() and torch.equal(other, parameter):
-            self.recorder.fact("cloned", info.site, twin=first.site, later=None)
+            tied = speaks_of_tying(self.recorder, info.site)
+            self.recorder.fact("cloned", info.site, twin=first.site, later=None, tied=tied)
             self._twins.append((first, info))
 
     def look_for_clones(self) -> None:
@@ -262,7 +271,7 @@ class WiringWatch:
             if p is not None and p.grad is not None:
                 wiring = self.of(info)
                 wiring.got_grad = True
-                wiring.left = _mark(p.grad)
+                wiring.left = mark(p.grad)
 
     def zeroed(self, params: Iterable[torch.Tensor]) -> None:
         """These gradients were cleared."""
@@ -274,7 +283,7 @@ class WiringWatch:
     def as_left(self, params: list[torch.Tensor]) -> bool:
         """Nobody has written to these gradients since the last backward."""
         known = ((p, self.watch.models.known_parameter(p)) for p in params if p.grad is not None)
-        seen = [self.of(info).left == _mark(p.grad) for p, info in known if info is not None]
+        seen = [self.of(info).left == mark(p.grad) for p, info in known if info is not None]
         return bool(seen) and all(seen)
 
     def at_step(self, params: list[torch.Tensor]) -> None:
@@ -348,7 +357,7 @@ def _dense(grad: torch.Tensor | None) -> torch.Tensor | None:
     return grad.detach().coalesce().values() if grad.is_sparse else grad.detach()
 
 
-def _mark(grad: torch.Tensor | None) -> tuple[int, int, int] | None:
+def mark(grad: torch.Tensor | None) -> tuple[int, int, int] | None:
     """Changes when another tensor takes its place, or when it is written to."""
     if grad is None or grad.is_sparse:
         return None

@@ -21,6 +21,7 @@ from torch.optim import optimizer as torch_optimizer
 from gradoctor.capture.endings import give_up
 from gradoctor.capture.losses import LOSSES
 from gradoctor.capture.recorder import Look
+from gradoctor.capture.resuming import Resuming
 from gradoctor.capture.session import Session
 from gradoctor.capture.source import caller, creator
 from gradoctor.capture.tracebacks import strip
@@ -31,6 +32,7 @@ class Patches:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.resuming = Resuming(session.recorder, session.guard)
         self._undo: list[Callable[[], None]] = []
         self._in_train = False
 
@@ -58,6 +60,7 @@ class Patches:
         self._wrap(sys, "exit", self._exit)
         session.schedulers.patch(self._wrap)
         session.loaders.patch(self._wrap)
+        self.resuming.patch(self._wrap)
 
     def remove(self) -> None:
         """Put everything back."""
@@ -119,6 +122,7 @@ class Patches:
         session = self.session
         if session.recorder.look >= Look.FULL:
             session.wiring.zeroed(params)
+            session.reuse.cleared()
         site = session.optimizers.info(optimizer).site if optimizer is not None else None
         session.recorder.event("zero_grad", site, *caller())
 
@@ -132,6 +136,7 @@ class Patches:
         tensors = args[0] if args else kwargs.get("tensors", kwargs.get("outputs"))
         roots = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors or ())
         session = self.session
+        session.guard.call("reuse", session.reuse.before_backward, args, kwargs)
         session.guard.call("backward", session.before_backward, roots)
         try:
             return original(*args, **kwargs)

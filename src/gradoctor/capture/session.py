@@ -32,6 +32,7 @@ from gradoctor.capture.parameters import ParameterWatch, WiringWatch
 from gradoctor.capture.places import Places
 from gradoctor.capture.recorder import Look, Recorder, Sink
 from gradoctor.capture.repeated import look_for_repeated
+from gradoctor.capture.reuse import Reuse
 from gradoctor.capture.schedulers import Schedulers
 from gradoctor.capture.source import caller
 from gradoctor.capture.targets import Targets
@@ -69,6 +70,7 @@ class Session:
         self.loaders = Loaders(self.recorder, self.guard)
         self.parameters = ParameterWatch(self.recorder, self.models, self.optimizers)
         self.wiring = WiringWatch(self.parameters)
+        self.reuse = Reuse(self.recorder, self.wiring)
         self.by_hand = HandSteps(self.models, self.parameters)
         self.hidden = HiddenParameters(self.recorder, self.models)
         self.modes = Modes(self.recorder)
@@ -270,14 +272,14 @@ class Session:
         """An optimizer is about to step."""
         info = self.optimizers.info(optimizer)
         self.by_hand.forget()
+        params = [p for g in optimizer.param_groups for p in g["params"]]
         if self.recorder.look >= Look.FULL and not closure:
-            held = [p for g in optimizer.param_groups for p in g["params"]]
-            self.guard.part("wiring", self.wiring.at_step, held)
-            info.untouched += self.wiring.as_left(held)
+            self.guard.part("wiring", self.wiring.at_step, params)
+            info.untouched += self.wiring.as_left(params)
         if not self._since_step and not closure:
             info.without_backward += 1
         info.facts["closure"] = closure
-        params = [p for g in optimizer.param_groups for p in g["params"]]
+        self.guard.part("reuse", self.reuse.at_step, info, params)
         if getattr(optimizer, "found_inf", None) is None:  # else a scaler decides in the kernel
             self.guard.part("faults", self.faults.at_step, params, self.recorder.look)
         self.guard.part("gradients", self.parameters.before_step, info, optimizer, closure)
@@ -351,6 +353,7 @@ class Session:
         part("modes", self.modes.close_step, had_backward)
         part("hidden parameters", self.hidden.close_step, owners)
         part("schedulers", self.schedulers.state)
+        part("reuse", self.reuse.close_step)
         part("loaders", self.loaders.state)
         skipped = [(call.file, call.line) for call in self.losses.skipped]
         part("faults", self.faults.hidden, had_backward and not self._bad, skipped)

@@ -37,6 +37,41 @@ FACTS: dict[str, dict[str, str]] = {
     "cloned": {
         "twin": "id of the parameter site met before it",
         "later": "they were still equal at the first look at or after step 20, None before",
+        "tied": "the file that makes the later one says that weights are tied or shared",
+    },
+    # biases of an LSTM at step 0 (site = parameter)
+    "forget_gate": {"mean": "mean of the forget gate's quarter"},
+    # a weight that changed between two steps of its optimizer (site = parameter)
+    "edited": {
+        "checked": "pairs of steps between which it was compared",
+        "edited": "of these, those between which it had changed",
+        "undone": "of these, those where nine tenths of the step before were taken back",
+        "op": "the call that was seen to write to it (copy_, data, load_state_dict, ...) or ''",
+    },
+    # losses that backward was called on twice, the gradients still there: one for each line
+    "doubled": {},
+    # the graphs of earlier losses are not let go of (site = None)
+    "retained": {
+        "graphs": "of the last 1000 losses that backward was called on, those still held",
+        "share": "the same as a share",
+        "variable": "the script's name of a sum of them, or ''",
+        "buffers": "backward was told to keep what the graph holds",
+    },
+    # a line whose operation can break and has not, a gradient flowing through (site = None)
+    "risky": {
+        "op": "log, sqrt, div, exp, ...",
+        "operand": "the element that came nearest to where it breaks",
+        "room": "bits that this is away; -1 is on the edge",
+        "near": "looks at which fewer than three bits were left",
+        "looks": "looks at which it ran",
+        "made": "operation that made the operand (softmax, sigmoid, add, ...)",
+        "module": "class of the module in whose forward it stands, or ''",
+        "dtype": "",
+    },
+    # a file with an optimizer's state was loaded (key = its name there)
+    "resumed": {
+        "models": "states that models took",
+        "optimizers": "states that optimizers took",
     },
     # layers that follow each other with affine operations only between them (site = the first)
     "affine": {
@@ -55,6 +90,7 @@ FACTS: dict[str, dict[str, str]] = {
         "steps_without_backward": "steps that no backward pass preceded since the previous step",
         "untouched": "looked-at steps whose gradients nobody wrote to since the last backward",
         "state": "floating type of what it keeps of each weight, '' when it keeps nothing",
+        "repeated": "looked-at steps with the very gradients of its step before",
     },
     # one for each learning-rate scheduler (site = scheduler)
     "scheduler": {
