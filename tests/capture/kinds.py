@@ -124,6 +124,24 @@ def gan_with_two_optimizers() -> Outcome:
 
 
 @kind
+def latent_samples_and_two_views() -> Outcome:
+    x, _ = data()
+    encoder, decoder = mlp(8, 16, 6), mlp(3, 16, 8)
+    opt = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()])
+
+    def loss_of(_: int) -> torch.Tensor:
+        mean, log_std = encoder(x).chunk(2, 1)
+        z = mean + torch.randn_like(mean) * log_std.exp()
+        one, two = (
+            F.normalize(decoder(z), dim=1),
+            decoder(torch.distributions.Normal(mean, log_std.exp()).rsample()).detach(),
+        )
+        return F.mse_loss(one, x) - F.cosine_similarity(one, two).mean() + (one @ one.T).mean()
+
+    return fit(encoder, opt, loss_of)
+
+
+@kind
 def policy_gradient_with_many_forwards() -> Outcome:
     policy = mlp(4, 16, 2, nn.Tanh)
     opt = torch.optim.Adam(policy.parameters(), lr=1e-2)

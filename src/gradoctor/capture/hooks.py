@@ -6,6 +6,7 @@ user's modules carry nothing of ours and other steps cost nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -76,6 +77,7 @@ class ModuleWatch:
 
     Args:
         listener: is told when forwards of top-level modules begin, and of modules without gradient.
+        ended: is told when a forward of a top-level module has ended, with gradient or without.
     """
 
     def __init__(
@@ -84,11 +86,13 @@ class ModuleWatch:
         models: Models,
         guard: Guard,
         listener: Listener,
+        ended: Callable[[nn.Module, tuple[Any, ...], Any], None],
     ) -> None:
         self.recorder = recorder
         self.models = models
         self.guard = guard
         self.listener = listener
+        self.ended = ended
         self.stack: list[nn.Module] = []
         self.in_backward = False
         self.calls: dict[int, list[Call]] = {}
@@ -149,7 +153,11 @@ class ModuleWatch:
             self._cut_at = 0
         if not self._training and isinstance(module, RUNNING):
             self.guard.call("evaluation", self._in_evaluation, module, args)
-        if output is None or not self._training or self.recorder.look < Look.FULL:
+        if output is None or self.recorder.look < Look.FULL:
+            return
+        if not self.stack:
+            self.guard.call("inputs", self.ended, module, args, output)
+        if not self._training:
             return
         if torch.is_grad_enabled():
             self.guard.call("activations", self._measure_module, module, args, output, top)

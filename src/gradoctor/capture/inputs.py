@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gradoctor import statistics as kernels
+from gradoctor.capture.contests import ContestWatch
 from gradoctor.capture.models import Models, walk
 from gradoctor.capture.recorder import Recorder
 from gradoctor.capture.source import caller
@@ -20,6 +21,7 @@ class Inputs:
         self.recorder = recorder
         self.models = models
         self.sites: dict[int, int] = {}
+        self.contests = ContestWatch(recorder, models)
         self._moments: dict[int, kernels.FeatureMoments] = {}
         self._evaluated: dict[int, kernels.FeatureMoments] = {}
         self._pending: dict[int, torch.Tensor] = {}
@@ -62,8 +64,13 @@ class Inputs:
             file, line = caller()
             self.recorder.fact("eval_input", site, file=file, line=line, shape=list(x.shape))
 
+    def ended(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        """A forward of a top-level module ended, with gradient or without."""
+        self.contests.ran(module, args, output, self.sites.get(id(module)))
+
     def close_step(self) -> None:
         """Record what evaluation forwards before the end of this step have shown."""
+        self.contests.close_step()
         for site, found in self._pending.items():
             self.recorder.put(site, kernels.EVAL_INPUT, found)
         self._pending.clear()

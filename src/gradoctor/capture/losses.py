@@ -173,6 +173,7 @@ class Losses:
         self.targets.labels(call.site, target, ignore)
         if prediction.dim() == 2:
             self.targets.classes(call.site, labels.classes, rows.argmax(1), target)
+            self.targets.doubts(call.site, rows, target)
 
     def _describe(
         self,

@@ -13,6 +13,8 @@ from gradoctor import statistics as kernels
 from gradoctor.capture.attention import ATTENDING, AttentionWatch
 from gradoctor.capture.deep import DROPOUTS, DeepLook, Dropouts
 from gradoctor.capture.edits import WRITES
+from gradoctor.capture.embeddings import COMPARING, MULTIPLYING, EmbeddingWatch
+from gradoctor.capture.latents import DRAWING, USING, LatentWatch
 from gradoctor.capture.lines import sequence
 from gradoctor.capture.losses import LOSSES
 from gradoctor.capture.recorder import Look
@@ -61,6 +63,8 @@ class OperationMode(TorchFunctionMode):
         self.attention = AttentionWatch(session)
         self.residual = ResidualWatch(session)
         self.routers = RouterWatch(session)
+        self.latents = LatentWatch(session)
+        self.embeddings = EmbeddingWatch(session)
         self.active = False
         self.seen = 0
         self._counts: dict[tuple[str | None, int | None, str], int] = {}
@@ -107,12 +111,27 @@ class OperationMode(TorchFunctionMode):
             session.guard.call("attention", self.attention.observe, func, args, kwargs)
         elif func in CHOOSING:
             session.guard.call("routers", self.routers.observe, args, out)
+        self._follow(func, args, kwargs, out)
         if session.recorder.look >= Look.DEEP:
             session.guard.call("deep look", self.deep.observe, func, args, kwargs, out)
             if func in ADDING:
                 session.guard.call("deep look", self.residual.observe, args, out)
             session.guard.call("lines", session.faults.graph.observe, before, session.hooks.stack)
         return out
+
+    def _follow(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        """Tell those who follow tensors from one operation to the next; most concern nobody."""
+        call, contests = self.session.guard.call, self.session.inputs.contests
+        if func in DRAWING:
+            call("latents", self.latents.draw, out)
+        elif func in COMPARING:
+            call("embeddings", self.embeddings.observe, func, args, kwargs, out)
+        elif self.latents.waiting and func in USING:
+            call("latents", self.latents.observe, func, args, out)
+        elif self.embeddings.waiting and func in MULTIPLYING:
+            call("embeddings", self.embeddings.multiplied, args)
+        elif func is torch.Tensor.detach:
+            call("inputs", contests.detached, args[0] if args else None, out)
 
     def _observe_risky(self, op: str, args: tuple[Any, ...], out: Any) -> None:
         """Reading a result makes a GPU wait: there only deep looks do it."""
@@ -128,7 +147,7 @@ class OperationMode(TorchFunctionMode):
     def close_step(self) -> float:
         """Forget what belongs to this step; gives the seconds that being in between has cost."""
         self.dropouts.made.clear()
-        for watch in (self.attention, self.residual, self.routers):
+        for watch in (self.attention, self.residual, self.routers, self.latents, self.embeddings):
             watch.close_step()
         seen, self.seen = self.seen, 0
         return seen * OVERHEAD

@@ -82,7 +82,7 @@ class Session:
         self.faults = Faults(self.recorder, self._site_of, Circumstances(self), self._seconds)
         self.inputs = Inputs(self.recorder, self.models)
         self.affine = AffineChains(self)
-        self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self)
+        self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self, self.inputs.ended)
         self.mode = OperationMode(self)
         self.evaluating = Evaluating(self)
         self.prospect: Prospect | None = None

@@ -23,6 +23,8 @@ REGRESSION = frozenset({"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"})
 TWO_CLASSES = {"binary_cross_entropy": 0.5, "binary_cross_entropy_with_logits": 0.0}
 """The prediction from which on a sample belongs to the second class."""
 MANY_CLASSES = 1024
+FEW_CLASSES, SEVERAL_CLASSES = 4, 64
+"""Classes between which labels that are wrong at random can be told from hard samples."""
 CANDIDATES = 4
 """Tensors of ids that are kept in a step: source, target and positions of a translation."""
 
@@ -36,6 +38,7 @@ class Targets:
         self._ids: list[torch.Tensor] = []
         self._shares: dict[int, torch.Tensor] = {}
         self._tallies: dict[int, kernels.ClassTally] = {}
+        self._doubts: dict[int, kernels.DoubtTally] = {}
 
     def see_ids(self, x: Any) -> None:
         """Ids ``[batch, time]`` went into a model or an embedding in training."""
@@ -73,6 +76,14 @@ class Targets:
             tally = self._tallies.setdefault(site, kernels.ClassTally(count))
             tally.add(predicted, target)
             self.recorder.put(site, kernels.CLASSES, tally.summary())
+
+    def doubts(self, site: int, scores: torch.Tensor, target: torch.Tensor) -> None:
+        """How firmly single labels ``[n]`` are contradicted by the scores ``[n, K]``."""
+        classes = scores.shape[1]
+        if FEW_CLASSES <= classes <= SEVERAL_CLASSES and not target.is_floating_point():
+            tally = self._doubts.setdefault(site, kernels.DoubtTally(classes))
+            tally.add(scores, target)
+            self.recorder.put(site, kernels.DOUBTS, tally.summary())
 
     def two_classes(
         self, site: int, function: str, prediction: torch.Tensor, target: torch.Tensor

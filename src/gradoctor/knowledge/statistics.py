@@ -182,6 +182,29 @@ _TABLE: tuple[Statistic, ...] = (
         "class.rare_share", _FN, "ratio", "full", "predictions of rare classes over their labels"
     ),
     Statistic("class.rare_seen", _FN, "samples", "full", "labels of rare classes in the tally"),
+    # of single labels of 4 to 64 classes, old batches fading at 0.98 a look
+    Statistic(
+        "label.contradicted",
+        _FN,
+        "fraction",
+        "full",
+        "labels that got less than a tenth of the probability of a class that got half or more",
+    ),
+    Statistic(
+        "label.undecided",
+        _FN,
+        "fraction",
+        "full",
+        "labels neither contradicted nor predicted with half of the probability or more",
+    ),
+    Statistic(
+        "label.doubt_pattern",
+        _FN,
+        "nat",
+        "full",
+        "what the predicted class tells of the contradicted label beyond the classes' frequencies:"
+        " 0 where labels were changed at random",
+    ),
     Statistic("label.entropy", _FN, "nat", "full", "entropy of the labels in this batch"),
     Statistic(
         "label.expected_entropy",
@@ -229,6 +252,28 @@ _TABLE: tuple[Statistic, ...] = (
         "fraction",
         "full",
         "ids [batch, time] in the run of equal ids that most rows end in",
+    ),
+    # ---- input of a model that is given data and what another model made, one batch of each
+    Statistic(
+        "samples.diversity",
+        _IN,
+        "ratio",
+        "full",
+        "standard deviation over the generated batch over that over the batch of data",
+    ),
+    Statistic(
+        "samples.distance",
+        _IN,
+        "std",
+        "full",
+        "distance of the two batches' means over the standard deviation of the data",
+    ),
+    Statistic(
+        "samples.separation",
+        _IN,
+        "fraction",
+        "full",
+        "pairs of a real and a generated sample of which the model gives the real one more",
     ),
     # ---- input, in the evaluation forwards that are looked at
     Statistic(
@@ -357,6 +402,44 @@ _TABLE: tuple[Statistic, ...] = (
         "fraction",
         "full",
         "experts that got less than a tenth of an equal share, over the last 20 looks",
+    ),
+    # ---- latent distributions: mean + std * noise, both computed from the sample
+    Statistic(
+        "latent.kl",
+        ("op",),
+        "nat",
+        "full",
+        "divergence from N(0, 1), summed over dimensions, mean over the batch",
+    ),
+    Statistic(
+        "latent.collapsed",
+        ("op",),
+        "fraction",
+        "full",
+        "dimensions in which that is below 0.01 nats",
+    ),
+    Statistic(
+        "latent.active",
+        ("op",),
+        "fraction",
+        "full",
+        "dimensions whose mean varies over the batch by more than 0.01 (variance)",
+    ),
+    # ---- embeddings [batch, features] that are compared by angle
+    Statistic(
+        "embedding.spread",
+        ("op",),
+        "",
+        "full",
+        "root of the variance of the normalised rows over the batch, summed over dimensions:"
+        " 1 = directions cancel, 0 = all the same",
+    ),
+    Statistic(
+        "embedding.rank",
+        ("op",),
+        "dims",
+        "full",
+        "dimensions that variance is spread over: (trace C)^2 / trace C^2 of the covariance",
     ),
     Statistic(
         "act.headroom",

@@ -189,6 +189,9 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
         "predictions of rare classes, against their labels", "稀有类别的预测与标签之比"
     ),
     "class.rare_seen": Words("rare samples seen of late", "近来见到的稀有样本"),
+    "label.contradicted": Words("labels that are firmly contradicted", "被模型明确否定的标签"),
+    "label.undecided": Words("labels that are left undecided", "模型没有定论的标签"),
+    "label.doubt_pattern": Words("pattern in the contradicted labels", "被否定的标签中的规律"),
     "label.entropy": Words("variety of labels in a batch", "批内标签的多样性"),
     "label.expected_entropy": Words(
         "variety of labels expected by chance", "随机时应有的标签多样性"
@@ -255,6 +258,18 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "attention.logit_max": Words("largest attention logit", "最大的注意力打分"),
     "stream.rms": Words("size of the residual stream", "残差流的大小"),
     "stream.branch": Words("branch, against the stream", "支路与残差流之比"),
+    "latent.kl": Words("latent divergence from the prior", "隐变量与先验之间的散度"),
+    "latent.collapsed": Words("latent dimensions equal to the prior", "与先验相同的隐变量维度"),
+    "latent.active": Words("latent dimensions in use", "仍在使用的隐变量维度"),
+    "embedding.spread": Words("spread of the embeddings' directions", "嵌入方向的离散程度"),
+    "embedding.rank": Words("dimensions that embeddings spread over", "嵌入散布的维数"),
+    "samples.diversity": Words(
+        "spread of generated samples, against the data's", "生成样本与数据的离散程度之比"
+    ),
+    "samples.distance": Words(
+        "generated samples' mean, away from the data's", "生成样本均值偏离数据均值的距离"
+    ),
+    "samples.separation": Words("pairs that the discriminator orders right", "判别器排对的样本对"),
     "router.load_max": Words("share of the busiest expert", "最忙专家所占份额"),
     "router.starved": Words("experts that get next to nothing", "几乎分不到数据的专家"),
     "act.headroom": Words("room left below float16's largest number", "离 float16 最大数的余量"),

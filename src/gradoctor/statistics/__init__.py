@@ -42,9 +42,11 @@ from gradoctor.statistics.batches import summarise_prediction as summarise_predi
 from gradoctor.statistics.batches import summarise_probability_shape as summarise_probability_shape
 from gradoctor.statistics.batches import summarise_target as summarise_target
 from gradoctor.statistics.labels import CLASSES as CLASSES
+from gradoctor.statistics.labels import DOUBTS as DOUBTS
 from gradoctor.statistics.labels import OFFSETS as OFFSETS
 from gradoctor.statistics.labels import REACH as REACH
 from gradoctor.statistics.labels import ClassTally as ClassTally
+from gradoctor.statistics.labels import DoubtTally as DoubtTally
 from gradoctor.statistics.labels import compare_with_ids as compare_with_ids
 from gradoctor.statistics.labels import log_partition as log_partition
 from gradoctor.statistics.labels import padding_fraction as padding_fraction
@@ -70,3 +72,11 @@ from gradoctor.statistics.parameters import snapshot as snapshot
 from gradoctor.statistics.parameters import summarise_gradients as summarise_gradients
 from gradoctor.statistics.parameters import summarise_updates as summarise_updates
 from gradoctor.statistics.parameters import summarise_weights as summarise_weights
+from gradoctor.statistics.representations import EMBEDDING as EMBEDDING
+from gradoctor.statistics.representations import LATENT as LATENT
+from gradoctor.statistics.representations import SAMPLES as SAMPLES
+from gradoctor.statistics.representations import batch_moments as batch_moments
+from gradoctor.statistics.representations import compare_samples as compare_samples
+from gradoctor.statistics.representations import sample_scores as sample_scores
+from gradoctor.statistics.representations import summarise_directions as summarise_directions
+from gradoctor.statistics.representations import summarise_latent as summarise_latent

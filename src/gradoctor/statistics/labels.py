@@ -15,6 +15,8 @@ CLASSES = (
     "class.rare_seen",
 )  # fmt: skip
 
+DOUBTS = ("label.contradicted", "label.undecided", "label.doubt_pattern")
+
 FEWEST_POSITIONS = 4
 """Positions in a row from which on a shift of the labels can be told from chance."""
 KEEP = 0.9
@@ -162,3 +164,61 @@ class ClassTally:
             (self._met * rare).sum(),
         ]  # fmt: skip
         return torch.stack(columns).float()
+
+
+class DoubtTally:
+    """Labels that a classifier contradicts firmly, and whether what they are has a pattern.
+
+    Labels that were changed at random are of any class, whatever was said; samples that are hard
+    to tell get labels of the few classes that look like it.
+
+    Args:
+        classes: number of classes K.
+    """
+
+    KEEP = 0.98
+
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+        self._pairs = self._parts = self._met = torch.zeros(0)
+
+    @torch.no_grad()
+    def add(self, scores: torch.Tensor, labels: torch.Tensor) -> None:
+        """Add a batch of logits or log-probabilities ``[n, K]`` and its labels ``[n]``."""
+        keep = (labels >= 0) & (labels < self.classes)
+        chances, labels = scores[keep].float().softmax(1), labels[keep].long()
+        most, said = chances.max(1)
+        own = chances.gather(1, labels[:, None])[:, 0]
+        sure = most >= 0.5
+        right = sure & (said == labels)
+        against = sure & (own < 0.1 * most)
+        pairs = torch.bincount(
+            said[against] * self.classes + labels[against], minlength=self.classes**2
+        ).double()
+        parts = torch.stack([against.sum(), (~right & ~against).sum(), keep.sum()]).double()
+        met = torch.bincount(labels, minlength=self.classes).double()
+        if not self._met.numel():
+            self._pairs, self._parts, self._met = pairs, parts, met
+            return
+        self._pairs = self.KEEP * self._pairs + pairs
+        self._parts = self.KEEP * self._parts + parts
+        self._met = self.KEEP * self._met + met
+
+    @torch.no_grad()
+    def summary(self) -> torch.Tensor:
+        """The columns ``DOUBTS``, float32 ``[3]``.
+
+        The pattern is what the predicted class tells of a contradicting label beyond the classes'
+        frequencies, in nats, less what chance gives; NaN below 30 contradictions.
+        """
+        pairs = self._pairs.reshape(self.classes, self.classes)
+        count = pairs.sum()
+        off = 1.0 - torch.eye(self.classes, dtype=torch.float64, device=pairs.device)
+        usual = self._met * off
+        usual = usual / usual.sum(1, keepdim=True).clamp_min(1e-9)
+        expected = (pairs.sum(1, keepdim=True) * usual).clamp_min(1e-12)
+        told = torch.where(pairs > 0, pairs * (pairs / expected).log(), 0.0).sum()
+        free = ((expected > 1e-9).sum() - (pairs.sum(1) > 0).sum()).clamp_min(0)
+        pattern = (told - 0.5 * free) / count.clamp_min(1e-9)
+        shares = self._parts[:2] / self._parts[2].clamp_min(1.0)
+        return torch.cat([shares, torch.where(count >= 30, pattern, _NAN)[None]]).float()

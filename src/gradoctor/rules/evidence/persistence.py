@@ -34,12 +34,12 @@ class Persistence(NamedTuple):
 NEVER = Persistence(False, False, 0, 0, float("nan"))
 
 
-def window(run: Recording, series: Series) -> Series:
+def window(run: Recording, series: Series, since: int | None = None) -> Series:
     """The evaluations that count: the last third after the start step, at least 20 of them.
 
     A disease that healed lies outside, and one that ended in NaN shows in the last values seen.
     """
-    after = series.after(start_step(run))
+    after = series.after(start_step(run) if since is None else since)
     count = max(FEWEST, len(after) // 3)
     return Series(after.steps[-count:], after.values[-count:])
 
@@ -51,17 +51,19 @@ def persistence(
     *,
     side: Literal["above", "below"],
     clear: float | None = None,
+    since: int | None = None,
 ) -> Persistence:
     """Hold a series against a threshold.
 
     Args:
         side: the ill side, threshold included.
         clear: the value that ends a stretch (hysteresis); the threshold when left out.
+        since: the first step that may count, where the optimizer's start step has no bearing.
     """
     sign = 1.0 if side == "above" else -1.0
     bar = sign * threshold
     end = bar if clear is None else sign * clear
-    recent = window(run, series)
+    recent = window(run, series, since)
     if not len(recent):
         return NEVER
     signed = Series(recent.steps, sign * recent.values)
