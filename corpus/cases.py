@@ -32,6 +32,7 @@ class Case:
         also: codes that may be found besides.
         lines: the root must point to a line of the script that contains one of these texts.
         module: the root must be in it.
+        deep: it is run with ``--deep``, since only a probe can decide it.
         begins: the step at which the fault first shows; nothing can be said of it before.
         operator, mutation: a mutant's operator and the seed of its place.
         seed: the number of the run; 0 is the script with its own seeds.
@@ -47,6 +48,7 @@ class Case:
     lines: tuple[str, ...] = ()
     module: str | None = None
     begins: int = 0
+    deep: bool = False
     operator: str = ""
     mutation: int = 0
     seed: int = 0
@@ -114,9 +116,13 @@ def _pairs() -> Iterable[Case]:
             lines=tuple([lines] if isinstance(lines, str) else lines),
             module=facts.get("module"),
             begins=facts.get("begins", 0),
+            deep=facts.get("deep", False),
         )
         yield sick
-        yield Case(folder.name, "mended", folder / "mended.py", sick.program, sick.architecture)
+        yield Case(
+            folder.name, "mended", folder / "mended.py", sick.program, sick.architecture,
+            deep=sick.deep,
+        )  # fmt: skip
 
 
 def _healthy() -> Iterable[Case]:

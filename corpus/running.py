@@ -31,6 +31,7 @@ RECORDERS = (
     "bootstrap", "capture", "checkup.py", "commands/run.py", "knowledge/facts.py",
     "knowledge/statistics.py", "statistics", "store",
 )  # fmt: skip
+PROBING = ("commands/_deep.py", "interventions", "probes", "trials")
 Row = dict[str, Any]
 
 
@@ -55,6 +56,8 @@ def run(case: Case, folder: Path, *options: str) -> str:
         script = folder / case.script.name
         script.write_text(case.text(), encoding="utf-8")
     command = [sys.executable, "-m", "gradoctor", "run", "--quiet", "--db", str(folder / "run.db")]
+    if case.deep:
+        command.append("--deep")
     done = subprocess.run(
         [*command, *options, str(script)], cwd=folder, env=environment(), capture_output=True,
         text=True, timeout=LIMIT_SECONDS, check=False,
@@ -151,7 +154,8 @@ def labels(case: Case) -> Row:
 
 def recorded_key(case: Case) -> str:
     """Changes with the script that is run and with what records it."""
-    return f"{_hash_of(RECORDERS)}-{_digest([case.text().encode()])}"
+    rooms = (*RECORDERS, *PROBING) if case.deep else RECORDERS
+    return f"{_hash_of(rooms)}-{_digest([case.text().encode()])}"
 
 
 def judged_key(case: Case) -> str:

@@ -8,7 +8,7 @@ from builders import Net
 from gradoctor.diagnosis import chosen, diagnose, digest
 from gradoctor.errors import UnknownRuleError
 from gradoctor.knowledge.causes import EDGES, OUTCOMES, descendants, leads_to, prior
-from gradoctor.records import Finding, Level, Site
+from gradoctor.records import Fact, Finding, Level, Site
 from gradoctor.rules import RULES, Rule
 
 
@@ -22,6 +22,41 @@ def told(*found: Finding) -> dict[str, Finding]:
 
 def roots(*found: Finding) -> list[str]:
     return [f.code for f in digest(Net().build(), found) if f.root]
+
+
+class TestProbed:
+    """Findings without the answers of probes, and with them."""
+
+    def slow(self, *facts: Fact) -> Net:
+        net = Net()
+        net.loss(lambda t: math.log(10) * (1 - t * 1e-6), spread=1e-4)
+        net.set("grad.snr", 0, 6.0).set("grad.cosine", 0, 0.66)
+        for weight in net.weights:
+            net.set("update.ratio", weight, 3e-6)
+            net.set("weight.movement", weight, lambda t: 3e-6 * t)
+        net.facts.extend(facts)
+        return net
+
+    def answer(self, verdict: str, **values: object) -> Fact:
+        data = {"name": "learning-rate", "verdict": verdict, "values": values, "cautions": []}
+        return Fact("probe", None, "learning-rate", data=data)
+
+    def test_nothing_was_asked(self):
+        assert "probed" not in diagnose(self.slow().build()).meta
+
+    def test_what_an_answer_raises_is_proven(self):
+        found = diagnose(self.slow(self.answer("higher", gain_high=0.8)).build())
+        assert found.meta["probed"]["changes"] == [
+            {"code": "GD403", "before": "sick", "after": "confirmed"}
+        ]
+        assert [a["name"] for a in found.meta["probed"]["answers"]] == ["learning-rate"]
+        (root,) = [f for f in found.findings if f.root]
+        assert (root.code, root.certainty, root.rivals) == ("GD403", "proven", ())
+
+    def test_what_an_answer_takes_back(self):
+        found = diagnose(self.slow(self.answer("right", gain_high=-0.9)).build())
+        changes = {c["code"]: (c["before"], c["after"]) for c in found.meta["probed"]["changes"]}
+        assert changes["GD403"] == ("sick", "note")
 
 
 class TestGraph:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -41,28 +41,18 @@ def diagnose(
     """
     run = replace(run, meta={**run.meta, "final": final}, _tables={}, _derived={}, load=run.table)
     codes = chosen(select, ignore)
-    found: list[Finding] = []
-    ran: list[str] = []
-    skipped: list[Skipped] = []
-    for code in codes:
-        verdict = _judge(run, code, RULES[code])
-        if isinstance(verdict, Skipped):
-            skipped.append(verdict)
-        else:
-            ran.append(code)
-            found.extend(verdict)
-    findings = digest(run, found)
+    findings, ran, skipped = _judged(run, codes)
     return Diagnosis(
         script=str(run.meta.get("script") or run.meta.get("module") or ""),
         verdict=_verdict(findings),
         steps=run.steps,
         findings=findings,
-        checks_run=tuple(ran),
-        skipped=tuple(skipped),
+        checks_run=ran,
+        skipped=skipped,
         overhead=_overhead(run),
         baseline=_baseline(run),
         sites=run.sites,
-        meta=run.meta,
+        meta={**run.meta, **_probed(run, codes, findings)},
     )
 
 
@@ -84,6 +74,23 @@ def _matching(patterns: Iterable[str]) -> set[str]:
     return codes
 
 
+def _judged(
+    run: Recording, codes: Iterable[str]
+) -> tuple[tuple[Finding, ...], tuple[str, ...], tuple[Skipped, ...]]:
+    """What the rules find, put in order; which of them ran, and which could not."""
+    found: list[Finding] = []
+    ran: list[str] = []
+    skipped: list[Skipped] = []
+    for code in codes:
+        verdict = _judge(run, code, RULES[code])
+        if isinstance(verdict, Skipped):
+            skipped.append(verdict)
+        else:
+            ran.append(code)
+            found.extend(verdict)
+    return digest(run, found), tuple(ran), tuple(skipped)
+
+
 def _judge(run: Recording, code: str, rule: Rule) -> list[Finding] | Skipped:
     """A rule's findings; a rule that cannot decide, or fails, is skipped with its reason."""
     missing = rule.missing(run)
@@ -96,6 +103,36 @@ def _judge(run: Recording, code: str, rule: Rule) -> list[Finding] | Skipped:
         return Skipped(code, undecided.why)
     except Exception as fault:  # a broken rule must not take the other rules' verdicts with it
         return Skipped(code, f"error:{type(fault).__name__}: {fault}")
+
+
+def _probed(
+    run: Recording, codes: Iterable[str], findings: Iterable[Finding]
+) -> dict[str, dict[str, Any]]:
+    """What probes answered, and the levels of findings without these answers and with them.
+
+    ``{"probed": {"answers": [data of the facts], "changes": [{"code", "before", "after"}]}}``, a
+    level that is not there being None; nothing when none was asked.
+    """
+    answers = [dict(f.data) for f in run.facts_of("probe")]
+    if not answers:
+        return {}
+    rest = tuple(f for f in run.facts if f.kind != "probe")
+    unasked = replace(run, facts=rest, _tables={}, _derived={}, load=run.table)
+    before, after = _levels(_judged(unasked, codes)[0]), _levels(findings)
+    changes = [
+        {"code": code, "before": before.get(code), "after": after.get(code)}
+        for code in sorted({*before, *after})
+        if before.get(code) != after.get(code)
+    ]
+    return {"probed": {"answers": answers, "changes": changes}}
+
+
+def _levels(findings: Iterable[Finding]) -> dict[str, str]:
+    """By code the gravest level, in lower case."""
+    levels: dict[str, Level] = {}
+    for finding in findings:
+        levels[finding.code] = max(finding.level, levels.get(finding.code, Level.NOTE))
+    return {code: level.name.lower() for code, level in levels.items()}
 
 
 # ---- the digest ----------------------------------------------------------------------------------
@@ -130,7 +167,7 @@ class _Standing(TypedDict):
 
 def _standing(root: Finding, findings: list[Finding]) -> _Standing:
     """How sure it is that a root is the root, and what else it may be."""
-    if _proven(root):
+    if _proven(root) or root.level == Level.CONFIRMED:
         return {"certainty": "proven", "rivals": ()}
     rivals = _codes(
         other

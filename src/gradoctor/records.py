@@ -118,9 +118,10 @@ class Finding:
         values: fills the placeholders of the page's summary.
         exclusions: benign contexts that were looked for, as ``(name, found)``.
         explained_by: codes of the findings that explain this one (filled in by the digest).
-        certainty: of a root (filled in by the digest): ``proven`` by structure or bits; ``evident``
-            when all evidence agrees and nothing else would explain it; ``likely`` when other
-            findings would (``rivals``); ``open`` when the harm is certain and its cause not found.
+        certainty: of a root (filled in by the digest): ``proven`` by structure, bits or a probe;
+            ``evident`` when all evidence agrees and nothing else would explain it; ``likely`` when
+            other findings would (``rivals``); ``open`` when the harm is certain and its cause not
+            found.
         rivals: codes of findings that would explain the same symptoms as this root.
     """
 

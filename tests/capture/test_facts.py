@@ -394,20 +394,46 @@ class TestTokens:
             self.train(self.ids, self.ids, layer)
         assert [f.data["how"] for f in seen.of("causal")] == how
 
-    @pytest.mark.parametrize("kind", ["flag", "encoder", "filled", "added"])
+    @pytest.mark.parametrize(
+        "kind", ["flag", "encoder", "filled", "added", "padded", "slopes", "where"]
+    )
     def test_masks(self, kind: str) -> None:
         later = torch.ones(13, 13, dtype=torch.bool).triu(1)
         minus = torch.zeros(13, 13).masked_fill(later, -math.inf)
+        padding = torch.arange(13) >= torch.tensor([11, 13, 6, 9, 10, 13])[:, None, None]
+        apart = torch.arange(13.0)[None] - torch.arange(13.0)[:, None]
         layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True)
         bodies = {
             "flag": lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True),
             "encoder": lambda x: layer(x, src_mask=minus),
             "filled": lambda x: (x @ x.mT).masked_fill(later, -math.inf).softmax(-1) @ x,
             "added": lambda x: (x @ x.mT + minus).softmax(-1) @ x,
+            "padded": lambda x: F.scaled_dot_product_attention(
+                *(x[:, None],) * 3, attn_mask=~(later | padding)[:, None]
+            )[:, 0],
+            "slopes": lambda x: (x @ x.mT + (0.1 * apart + minus)).softmax(-1) @ x,
+            "where": lambda x: torch.where(later, -math.inf, x @ x.mT).softmax(-1) @ x,
         }
         with watched() as seen:
             self.train(self.ids, self.ids, bodies[kind])  # type: ignore[arg-type]
         assert [f.data["how"] for f in seen.of("causal")] == ["mask"]
+
+    @pytest.mark.parametrize("kind", ["padding", "window", "identity", "backward"])
+    def test_what_hides_no_future(self, kind: str) -> None:
+        square = torch.ones(13, 13, dtype=torch.bool)
+        apart = torch.arange(13)[None] - torch.arange(13)[:, None]
+        masks = {
+            "padding": torch.arange(13) >= torch.tensor([11, 13, 6, 9, 10, 13])[:, None, None],
+            "window": apart.abs() > 2, "identity": ~torch.eye(13, dtype=torch.bool),
+            "backward": square.tril(-1),
+        }  # fmt: skip
+
+        def body(x: torch.Tensor) -> torch.Tensor:
+            return (x @ x.mT).masked_fill(masks[kind], -1e9).softmax(-1) @ x
+
+        with watched() as seen:
+            self.train(self.ids, self.ids, body)  # type: ignore[arg-type]
+        assert seen.of("causal") == []
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,21 @@ DEAD = Finding(
     name="dead-relu",
     root=True,
 )
+PROBED = {
+    "answers": [
+        {"name": "overfit", "verdict": "memorises", "bad": False, "cautions": [], "steps": 60,
+         "seconds": 4.2},
+        {"name": "init", "verdict": "data-scale", "bad": True, "cautions": ["cut-short"],
+         "steps": 1, "seconds": 2.5},
+    ],
+    "changes": [
+        {"code": "GD101", "before": "suspect", "after": "sick"},
+        {"code": "GD201", "before": "sick", "after": "suspect"},
+        {"code": "GD204", "before": "sick", "after": "note"},
+        {"code": "GD303", "before": "note", "after": None},
+        {"code": "GD601", "before": None, "after": "confirmed"},
+    ],
+}  # fmt: skip
 BIAS = Finding(level=Level.NOTE, sites=(32,), code="GD805", name="bias-before-norm")
 SKIPPED = (
     Skipped("GD705", "missing:fact:scaler"),

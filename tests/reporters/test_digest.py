@@ -162,6 +162,11 @@ def test_next_command_explains_the_root():
     assert digest(b.healthy(meta={}))["next"] == []
 
 
+def test_the_command_that_would_settle_it_comes_first():
+    meta = {**b.META, "script": "train.py", "argv": ["train.py", "--lr", "1"]}
+    assert digest(b.sick(meta=meta))["next"][0] == "gradoctor probe init train.py --lr 1"
+
+
 def test_a_suspected_rival_is_named_by_its_root_and_not_told_again():
     rival = replace(b.NOT_SHUFFLED, code="GD601", name="input-unnormalised")
     report = digest(b.diagnosis("sick", (b.vanishing(), rival)))

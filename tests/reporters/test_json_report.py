@@ -49,6 +49,8 @@ def test_report_is_as_promised():
                 {"code": "GD309", "why": "no loss with a known baseline"},
             ],
         },
+        "probed": {"answers": [], "changes": []},
+        "next": ["gradoctor explain GD101", "gradoctor show .gradoctor/train-1.db"],
     }
     assert report["findings"][0] == {
         "code": "GD101",
@@ -85,6 +87,13 @@ def test_sentences_are_in_the_language_asked_for():
     assert report["findings"][0]["summary"].startswith("梯度每往输入方向传一层")
     assert report["findings"][0]["exclusions"][0] == "预热: 否"
     assert report["findings"][0]["level"] == "sick"
+
+
+@pytest.mark.usefixtures("pages")
+def test_probes_are_told_as_the_schema_promises():
+    report = digest(b.sick(meta={**b.META, "probed": b.PROBED}))
+    jsonschema.validate(report, schema())
+    assert report["probed"] == b.PROBED
 
 
 def test_every_key_of_the_schema_is_required_and_written():

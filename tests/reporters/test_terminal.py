@@ -28,6 +28,10 @@ CASES = {
     "healthy": b.healthy(),
     "healthy_with_note": b.healthy(b.BIAS),
     "unseen": b.unseen(),
+    "probed": b.sick(meta={**b.META, "probed": b.PROBED}),
+    "probed_in_vain": b.sick(
+        meta={**b.META, "probed": {"answers": b.PROBED["answers"][:1], "changes": []}}
+    ),
     "failed": b.sick(meta={**b.META, "exit_code": 1, "lost": ["the last 3 steps: disk full"]}),
 }
 

@@ -15,6 +15,8 @@ OPTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "budget": ((str, int, float), "budget"),
     "capsule": ((str, int), "capsule"),
     "db": (str, "db"),
+    "deep": (bool, "deep"),
+    "deep-limit": ((int, float), "deep_limit"),
     "fail-on": (str, "fail_on"),
     "html": (str, "html_file"),
     "ignore": ((list, str), "ignore"),

@@ -127,10 +127,15 @@ def keep(path: Path, found: Answer) -> None:
 
 
 class Progress:
-    """Says on stderr which run goes on and how far it is; ``end`` clears the line."""
+    """Says on stderr which run goes on and how far it is; ``end`` clears the line.
 
-    def __init__(self, steps: int) -> None:
+    Args:
+        probe: its name, where several are asked.
+    """
+
+    def __init__(self, steps: int, probe: str = "") -> None:
         self._steps = steps
+        self._probe = probe
         self._live = sys.stderr.isatty()
         self._began = time.monotonic()
         self._arm = ""
@@ -144,7 +149,8 @@ class Progress:
         if now - self._told < (0.2 if self._live else 10):
             return
         self._told = now
-        text = f"{arm.name}: step {count} of {self._steps}, {now - self._began:.0f} s"
+        name = f"{self._probe}, {arm.name}" if self._probe not in ("", arm.name) else arm.name
+        text = f"{name}: step {count} of {self._steps}, {now - self._began:.0f} s"
         click.echo(f"\r\x1b[K{text}" if self._live else text, err=True, nl=not self._live)
 
     def end(self) -> None:

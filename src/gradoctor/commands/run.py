@@ -48,6 +48,7 @@ Examples:
   gradoctor run train.py --epochs 3
   gradoctor run -m package.train --lr 0.1
   gradoctor run --checkup train.py
+  gradoctor run --deep train.py
   gradoctor run --json report.json --fail-on sick train.py""",
 )
 @click.option("-m", "module", is_flag=True, help="Run a module, as python -m does.")
@@ -62,6 +63,10 @@ Examples:
               help="Most that is kept to replay a first NaN; 0 for nothing.")  # fmt: skip
 @click.option("--checkup", is_flag=True,
               help="Say first what theory and the first backward say of the model.")  # fmt: skip
+@click.option("--deep", is_flag=True,
+              help="Let cheap probes decide what a sick run leaves in doubt.")  # fmt: skip
+@click.option("--deep-limit", type=click.FloatRange(1), metavar="SECONDS",
+              help="Most that --deep takes.  [default: as long as the run; 60 to 600]")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="Print no report.")
 @click.option("--fail-on", type=click.Choice(["never", "suspect", "sick"]), default="never",
               show_default=True, help="Exit with 3 when the verdict is this bad.")  # fmt: skip
@@ -93,12 +98,17 @@ def run(target: tuple[str, ...], module: bool, db: Path | None, force: bool, **v
         teller.tick()
         follower.tick()
 
+    began = time.monotonic()
     held = Hold(path)  # from now on, not only from when the script has imported torch
     try:
         code = supervise(options["target"], options, tick)
     finally:
         held.release()
     teller.end()
+    if view["deep"] and code >= 0:  # who ends the script by a signal does not wait for probes
+        from gradoctor.commands._deep import deepen
+
+        deepen(path, time.monotonic() - began, view)
     return end_like(tell_end(path, code, view, follower))
 
 

@@ -10,6 +10,10 @@ from gradoctor.probes._records import Answer as Answer
 from gradoctor.probes._records import Arm as Arm
 from gradoctor.probes._records import Probe as Probe
 from gradoctor.probes.asking import ask as ask
+from gradoctor.probes.deciding import DECIDES as DECIDES
+from gradoctor.probes.deciding import command as command
+from gradoctor.probes.deciding import target_of as target_of
+from gradoctor.probes.deciding import to_ask as to_ask
 
 PROBES: dict[str, Probe] = {
     "overfit": overfit.PROBE,

@@ -90,7 +90,7 @@ class Probe:
             courses so far and the number of steps.
         answer: what the courses say.
         spare: a further arm runs only because the one before failed.
-        cheap: it takes one short trial, so that ``run --deep`` may ask it by itself.
+        cheap: one short trial answers it as a rule, so that ``run --deep`` may ask it by itself.
     """
 
     steps: int

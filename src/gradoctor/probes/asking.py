@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,6 +24,7 @@ def ask(
     steps: int | None = None,
     seed: int = 0,
     limit: float = LIMIT,
+    total: float = math.inf,
     tell: Tell | None = None,
 ) -> Answer:
     """The answer for a script.
@@ -31,6 +33,8 @@ def ask(
         target: the script and its arguments, or ``-m``, the module and its arguments.
         steps: training steps of each arm; the probe's own number when None.
         limit: seconds that one arm may take.
+        total: seconds that all of them may take; an arm that these end gets the caution
+            ``cut-short``.
         tell: told of progress, several times a second.
 
     Raises:
@@ -47,7 +51,8 @@ def ask(
 
         tick(0)
         trial = Trial(target, arm.interventions, steps=wanted, seed=seed)
-        done[arm.name] = conduct(trial, limit=limit, tick=tick)
+        left = total - sum(course.seconds for course in done.values())
+        done[arm.name] = conduct(trial, limit=max(0.0, min(limit, left)), tick=tick)
         if len(done) == 1 and not probe.spare:
             check(done[arm.name], target)
     check(done[list(done)[-1]], target)
@@ -57,9 +62,11 @@ def ask(
 def finished(answer: Answer, done: Mapping[str, Course]) -> Answer:
     """The answer with what every answer has."""
     arms = answer.arms or {name: course.losses for name, course in done.items()}
+    cut = any(course.ended == "timeout" for course in done.values())
     return replace(
         answer, arms=arms, steps=max(course.steps for course in done.values()),
         seconds=sum(course.seconds for course in done.values()),
+        cautions=(*answer.cautions, *(("cut-short",) if cut else ())),
     )  # fmt: skip
 
 

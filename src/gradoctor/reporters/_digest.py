@@ -14,8 +14,10 @@ from typing import Any
 from gradoctor.errors import UnknownRuleError
 from gradoctor.knowledge.language import Translator
 from gradoctor.knowledge.pages import Page, page
+from gradoctor.probes import command
 from gradoctor.records import Diagnosis, Evidence, Finding, Level
 from gradoctor.remedies import remedies_for, text
+from gradoctor.reporters._probed import named, probed
 from gradoctor.reporters._words import (
     LEVELS,
     context_words,
@@ -24,7 +26,6 @@ from gradoctor.reporters._words import (
     reason_words,
     statistic_words,
 )
-from gradoctor.rules import RULES
 
 Data = dict[str, Any]
 
@@ -36,7 +37,7 @@ def tell(diagnosis: Diagnosis, lang: str = "en") -> Data:
 
     Keys: ``verdict``, ``headline``, ``ended`` (how the script failed, or None), ``lead`` (the
     finding to read first, or None), ``others``, ``notes``, ``checked``, ``skipped``, ``overhead``,
-    ``lost``, ``next``. A finding is what ``entry`` makes, its ``knock_ons`` folded in.
+    ``lost``, ``probed``, ``next``. A finding is what ``entry`` makes, its ``knock_ons`` folded in.
     """
     _ = Translator(lang)
     tops, folded = _fold(diagnosis.findings)
@@ -60,6 +61,7 @@ def tell(diagnosis: Diagnosis, lang: str = "en") -> Data:
         "skipped": _skipped(diagnosis, _),
         "overhead": _overhead(diagnosis.overhead, _),
         "lost": [str(what) for what in _listed(diagnosis.meta.get("lost"))],
+        "probed": probed(diagnosis, lang),
         "next": _next(diagnosis, entries or notes),
     }
 
@@ -195,9 +197,12 @@ def values(finding: Finding, diagnosis: Diagnosis) -> dict[str, Any]:
 def _sure(finding: Finding, lang: str) -> str | None:
     """How sure it is that a root is the root; None for what is none."""
     _ = Translator(lang)
-    names = (f"{code} {RULES[code].name}" if code in RULES else code for code in finding.rivals)
+    names = (named(code) for code in finding.rivals)
+    confirmed = finding.level == Level.CONFIRMED
     return {
-        "proven": _("proven: it follows from what the program did, not from a threshold"),
+        "proven": _("proven: another run with one thing changed has shown it")
+        if confirmed
+        else _("proven: it follows from what the program did, not from a threshold"),
         "evident": _("evident: mechanism, duration and harm agree, and nothing else explains it"),
         "likely": _("likely: {names} would explain it too", names=_(", ").join(names)),
         "open": _("open: the harm is certain, its cause was not found"),
@@ -265,7 +270,10 @@ def _overhead(ratio: float | None, _: Translator) -> str | None:
 
 def _next(diagnosis: Diagnosis, entries: list[Data]) -> list[str]:
     """Commands worth typing now."""
-    commands = [f"gradoctor explain {entries[0]['code']}"] if entries else []
+    decides = command(diagnosis)
+    commands = [decides] if decides else []
+    if entries:
+        commands.append(f"gradoctor explain {entries[0]['code']}")
     kept = next((c for f in diagnosis.findings if (c := f.values.get("capsule"))), None)
     if kept:
         commands.append(f"gradoctor replay {shorten(str(kept), diagnosis.meta)}")

@@ -422,6 +422,10 @@ UNSEEN = Said(
 )  # fmt: skip
 
 CAUTIONS: dict[str, Words] = {
+    "cut-short": Words(
+        "its time was over before its steps were done: rules do not weigh this answer",
+        "规定的步数没跑完时间就到了：规则不采信这个回答",
+    ),
     "other-batches": Words(
         "the arms did not see the same batches (something draws without the seed)",
         "各次运行看到的批次不同（有些随机数不受种子控制）",

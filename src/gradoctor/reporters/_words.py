@@ -104,6 +104,13 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "init.clones_later": Words("units that are still copies of others", "仍与别的单元相同的单元"),
     "nonfinite.low": Words("distance of the operand from its edge", "操作数离边缘的距离"),
     "loss_call.floor": Words("loss of a sample at best", "单个样本损失的下限"),
+    "probe.gap": Words(
+        "loss of one batch lost in eval mode, of that in train mode",
+        "同一批在评估模式下多出的损失（相对训练模式）",
+    ),
+    "probe.left": Words("left of eight samples' loss", "8 个样本的损失所剩"),
+    "probe.shift": Words("running mean, from the batch's mean", "滑动均值与该批均值之差"),
+    "probe.scale": Words("running variance, from the batch's variance", "滑动方差与该批方差之差"),
     "probe.leaks": Words("tries that reached an earlier output", "影响到更早输出的尝试"),
     "loss_call.classes": Words(
         "outputs, against the classes that occur", "输出个数与出现的类别数相比"

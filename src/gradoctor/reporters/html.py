@@ -100,7 +100,7 @@ def _remedy(remedy: Mapping[str, Any]) -> str:
 
 
 def _foot(report: Mapping[str, Any], _: Translator) -> list[str]:
-    said: list[str] = []
+    said: list[str] = [row["said"] for row in report["probed"]]
     names: Sequence[str] = [f"{n['code']} {n['name']}" for n in report["notes"]]
     if names:
         said.append(_("notes: {names}", names=", ".join(dict.fromkeys(names))))

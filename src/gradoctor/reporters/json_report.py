@@ -11,7 +11,7 @@ from gradoctor._version import __version__
 from gradoctor.knowledge.language import Translator
 from gradoctor.records import Diagnosis, Evidence, Finding
 from gradoctor.remedies import remedies_for
-from gradoctor.reporters._digest import location, modules, page_or_name, values
+from gradoctor.reporters._digest import location, modules, page_or_name, tell, values
 from gradoctor.reporters._words import context_words, reason_words
 
 SCHEMA = 1
@@ -40,6 +40,8 @@ class JsonReporter:
                     for s in diagnosis.skipped
                 ],
             },
+            "probed": _probed(diagnosis),
+            "next": tell(diagnosis, lang)["next"],
         }
         encodable: dict[str, Any] = _encodable(data)
         return encodable
@@ -98,6 +100,13 @@ def _evidence(item: Evidence) -> dict[str, Any]:
         "threshold": _number(item.threshold),
         "unit": item.unit,
     }
+
+
+def _probed(diagnosis: Diagnosis) -> dict[str, Any]:
+    known = diagnosis.meta.get("probed") or {"answers": (), "changes": ()}
+    keys = ("name", "verdict", "bad", "cautions", "steps", "seconds")
+    answers = [{key: answer.get(key) for key in keys} for answer in known["answers"]]
+    return {"answers": answers, "changes": [dict(change) for change in known["changes"]]}
 
 
 def _number(value: float | None) -> float | None:

@@ -75,6 +75,7 @@ class _Report:
             self._gap()
             self._other(other)
         self._suspicions([o for o in report["others"] if o["level"] == "suspect"])
+        self._probed(report["probed"])
         if report["lead"]:
             self._gap()
         self._footer(report)
@@ -104,6 +105,13 @@ class _Report:
             self._gap()
         for entry in entries:
             self._put([*_head(entry), (f" {entry['title']}", "")], hang=4)
+
+    def _probed(self, probed: list[dict[str, Any]]) -> None:
+        """What other runs have shown, and what that changed."""
+        if probed:
+            self._gap()
+        for row in probed:
+            self._put([(row["said"], row["style"])], indent=2 * row["change"])
 
     def _what(self, entry: dict[str, Any]) -> None:
         title, summary = entry["title"], entry["summary"]

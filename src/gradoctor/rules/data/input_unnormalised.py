@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradoctor.recording import Recording
-from gradoctor.records import Evidence, Finding, Site
+from gradoctor.records import Evidence, Finding, Level, Site
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import (
     as_pairs,
@@ -19,6 +19,7 @@ from gradoctor.rules.evidence import (
 )
 from gradoctor.rules.evidence.exclusions import Exclusion, converged, fine_tuning
 from gradoctor.rules.evidence.loss import initial_ratio, level
+from gradoctor.rules.evidence.probes import at_fault, weighed
 
 LARGE = 10.0  # of the largest feature's mean or standard deviation
 SPREAD = 1e3  # between features' standard deviations
@@ -34,7 +35,9 @@ def input_unnormalised(run: Recording) -> Iterator[Finding]:
     the start: its output is large, the activation behind it saturated, or the loss over 3 times the
     uninformed one. Harm: diverged or stuck, activations flat or the loss never over its start.
     Without harm the fact is only noted. Deviations that differ a thousandfold are a note, too:
-    a feature that hardly varies does little harm. Pixels in [0, 1] are not worth that.
+    a feature that hardly varies does little harm. Pixels in [0, 1] are not worth that. The probe
+    init confirms it where the batch standardised is well, and makes it a note where that changes
+    nothing and noise is as ill.
 
     Values: mean, std, spread, first, layer, statistic
     """
@@ -47,8 +50,9 @@ def input_unnormalised(run: Recording) -> Iterator[Finding]:
         layer = run.sites.get(site.meta.get("first_layer", -1))
         exclusions: tuple[Exclusion, ...] = (fine_tuning(run), converged(run))
         shows = value_is_scale(statistic) and _shows(run, layer)
+        harm = shows and _harm(run, layer)
         yield Finding(
-            level=grade(persists=shows, harm=shows and _harm(run, layer), exclusions=exclusions),
+            level=_tried(run, grade(persists=shows, harm=harm, exclusions=exclusions)),
             sites=(layer.id,) if layer is not None else (site.id,),
             values={
                 "mean": scale["input.feature_mean"],
@@ -69,6 +73,13 @@ def is_off_scale(run: Recording) -> bool:
         _bare(s) and (past := _past(_scale(run, s))) is not None and value_is_scale(past[0])
         for s in run.of_kind("input")
     )
+
+
+def _tried(run: Recording, level_: Level) -> Level:
+    """What standardised inputs do: with harm seen, they settle it."""
+    fault = at_fault(run)
+    confirmed = fault == "inputs" and level_ >= Level.SICK
+    return weighed(level_, confirmed=confirmed, refuted=fault == "weights")
 
 
 def value_is_scale(statistic: str) -> bool:

@@ -8,7 +8,6 @@ from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding, Site
 from gradoctor.rules._rule import rule
 from gradoctor.rules.activations.saturated_activation import is_hidden
-from gradoctor.rules.data.input_unnormalised import is_off_scale
 from gradoctor.rules.evidence import (
     as_pairs,
     diverged,
@@ -21,6 +20,7 @@ from gradoctor.rules.evidence import (
 from gradoctor.rules.evidence.depth import initial, slope
 from gradoctor.rules.evidence.exclusions import Exclusion, fine_tuning
 from gradoctor.rules.evidence.loss import initial_ratio, level
+from gradoctor.rules.initialisation._tried import tried, unscaled_input
 
 STEEP = 0.7  # bits a layer
 TOTAL = 10.0  # bits over the depth
@@ -36,19 +36,20 @@ def init_gain_too_large(run: Recording) -> Iterator[Finding]:
     Mechanism: a forward slope of +0.7 bits a layer and 10 bits in all; or half of the hidden tanh
     and sigmoid layers with half of their outputs saturated while the inputs are in scale. Harm: the
     loss diverged or is stuck, or it began at more than 3 times the uninformed loss and the run has
-    not beaten that loss, or has not left saturation, since.
+    not beaten that loss, or has not left saturation, since. The probe init confirms it where noise
+    fares no better, and makes it a note where it is the inputs' scale.
 
     Values: kind, forward_bits, total_bits, saturated, layers, first, initial_ratio
     """
     exclusions: tuple[Exclusion, ...] = (
         fine_tuning(run),
-        Exclusion("unscaled-input", is_off_scale(run)),
+        unscaled_input(run),
     )
     for values, sites, evidence in (_grows(run), _saturates(run)):
         if not sites:
             continue
         yield Finding(
-            level=grade(persists=True, harm=_harm(run), exclusions=exclusions),
+            level=tried(run, grade(persists=True, harm=_harm(run), exclusions=exclusions)),
             sites=sites,
             first_step=0,
             last_step=0,

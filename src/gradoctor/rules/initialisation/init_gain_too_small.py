@@ -9,10 +9,10 @@ import numpy as np
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding
 from gradoctor.rules._rule import rule
-from gradoctor.rules.data.input_unnormalised import is_off_scale
 from gradoctor.rules.evidence import as_pairs, diverged, grade, paths, stuck
 from gradoctor.rules.evidence.depth import initial, is_cliff, slope
 from gradoctor.rules.evidence.exclusions import Exclusion, fine_tuning, zero_init_escape
+from gradoctor.rules.initialisation._tried import tried, unscaled_input
 
 STEEP = -1.0  # bits a layer, both ways
 TOTAL = 10.0  # bits over the depth
@@ -25,6 +25,8 @@ def init_gain_too_small(run: Recording) -> Iterator[Finding]:
     Mechanism: forward and backward slopes both below -1 bit a layer and 10 bits or more over the
     depth, not lost in one place. PyTorch's own default loses 1.3 bits backwards and is harmless up
     to some ten layers: its biases keep the forward signal up. Harm: stuck at the trivial baseline.
+    The probe init confirms it where noise fares no better, and makes it a note where it is the
+    inputs' scale.
 
     Values: forward_bits, backward_bits, layers, first, std
     """
@@ -44,12 +46,11 @@ def init_gain_too_small(run: Recording) -> Iterator[Finding]:
         exclusions: tuple[Exclusion, ...] = (
             zero_init_escape(run),
             fine_tuning(run),
-            Exclusion("unscaled-input", is_off_scale(run)),
+            unscaled_input(run),
         )
+        level = grade(persists=True, harm=harm.found or diverged(run).found, exclusions=exclusions)
         yield Finding(
-            level=grade(
-                persists=True, harm=harm.found or diverged(run).found, exclusions=exclusions
-            ),
+            level=tried(run, level),
             sites=path.ids,
             first_step=0,
             last_step=max(0, run.steps - 1) if harm.found else 0,

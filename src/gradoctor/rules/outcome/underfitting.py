@@ -11,6 +11,7 @@ from gradoctor.rules.evidence import UndecidedError, no_progress, stuck
 from gradoctor.rules.evidence.evaluation import gap
 from gradoctor.rules.evidence.exclusions import adversarial
 from gradoctor.rules.evidence.loss import level
+from gradoctor.rules.evidence.probes import probed
 from gradoctor.rules.evidence.robust import median
 
 STEPS = 500
@@ -23,7 +24,8 @@ def underfitting(run: Recording) -> Iterator[Finding]:
     """No progress any more, no gap to evaluation, gradients that are noise: a note.
 
     The network has learnt something (more than a tenth of the baseline, less than half) and cannot
-    learn more: too small, too strongly regularised, or the task has no more to give.
+    learn more: too small, too strongly regularised, or the task has no more to give. What cannot
+    even learn eight samples by heart (probe overfit) has another illness.
 
     Values: r (share of the baseline that was gained), evaluated, trained
     """
@@ -33,6 +35,9 @@ def underfitting(run: Recording) -> Iterator[Finding]:
     if run.steps < STEPS:
         raise UndecidedError(f"too-short:{run.steps}/{STEPS}")
     if stuck(run).found or adversarial(run).found or not no_progress(run).found:
+        return
+    trial = probed(run, "overfit")
+    if trial is not None and trial.verdict == "stuck":
         return
     noise = median(run.series("grad.snr").values[-10:])
     level_enough = 0.8 < difference.ratio < 1.2
