@@ -13,6 +13,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.distributions import Categorical
 from torch.utils.data import DataLoader, TensorDataset
 
 from .nets import STEPS, LowRank, Odd, Outcome, Shared, TiedLanguageModel, data, fit, mlp, recurrent
@@ -43,6 +44,23 @@ def convolutions_with_batch_norm() -> Outcome:
     opt = torch.optim.AdamW(model.parameters(), lr=1e-2)
     out = fit(model, opt, lambda _: F.cross_entropy(model(x), y))
     return [*out, *(b.clone() for b in model.buffers())]
+
+
+@kind
+def policy_gradient() -> Outcome:
+    x, _ = data()
+    model = mlp()
+    opt = torch.optim.Adam(model.parameters(), lr=1e-2)
+
+    def loss(_: int) -> torch.Tensor:
+        with torch.no_grad():
+            drawn = Categorical(logits=model(x)).sample()
+        chosen = Categorical(logits=model(x))
+        again = chosen.probs.multinomial(1).flatten()
+        rewards = (drawn == 1).float() - (again == 2).float()
+        return -(chosen.log_prob(drawn) * rewards).mean()
+
+    return fit(model, opt, loss)
 
 
 @kind

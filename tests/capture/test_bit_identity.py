@@ -56,6 +56,7 @@ def test_nothing_is_left_behind() -> None:
         "loss": torch.nn.functional.cross_entropy,
         "next": torch.utils.data.dataloader._BaseDataLoaderIter.__next__,
         "step": torch.optim.lr_scheduler.StepLR.step,
+        "draw": torch.distributions.Categorical.sample,
     }  # fmt: skip
     watching = Watching(Listing(), {})
     watching.start()
@@ -68,6 +69,7 @@ def test_nothing_is_left_behind() -> None:
         "loss": torch.nn.functional.cross_entropy,
         "next": torch.utils.data.dataloader._BaseDataLoaderIter.__next__,
         "step": torch.optim.lr_scheduler.StepLR.step,
+        "draw": torch.distributions.Categorical.sample,
     }  # fmt: skip
     assert after == before
     assert not torch_module._global_forward_hooks

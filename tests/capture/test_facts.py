@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.distributions import Bernoulli, Categorical, Independent, Normal
 from torch.utils.data import DataLoader, TensorDataset
 
 from .sinks import Listing, watched
@@ -489,3 +491,40 @@ class TestBroadcasts:
         assert fact.data["reaches_loss"]
         assert [fact.data[side] for side in ("left", "right", "out")] == [[48, 1], [48], [48, 48]]
         assert fact.file == HERE
+
+
+class TestDraws:
+    """Lines that sample what a network put out."""
+
+    def drawn(self, draw: Callable[[torch.Tensor], object]) -> list[str]:
+        with watched() as seen:
+            model, optimizer = model_and_optimizer()
+            for _ in range(3):
+                draw(model(x))
+                step(model, optimizer)
+        return [f.data["what"] for f in seen.of("draw")]
+
+    @pytest.mark.parametrize(
+        ("draw", "what"),
+        [
+            (lambda out: Categorical(logits=out).sample(), "Categorical"),
+            (lambda out: Categorical(logits=out.detach()).sample(), ""),
+            (lambda out: out.softmax(-1).multinomial(1), "multinomial"),
+            (lambda out: Normal(out, 1.0).sample(), "Normal"),
+            (lambda out: Normal(0.0, 1.0).sample((4,)), ""),
+            (lambda out: Normal(torch.zeros(3), torch.ones(3)).sample((4,)), ""),
+            (lambda out: Independent(Bernoulli(logits=out), 1).sample(), "Bernoulli"),
+            (lambda out: Normal(out, 1.0).rsample(), ""),
+            (lambda out: torch.multinomial(torch.ones(9), 2), ""),
+        ],
+    )
+    def test_with_gradients_on(self, draw: Callable[[torch.Tensor], object], what: str) -> None:
+        assert self.drawn(draw) == ([what] if what else [])
+
+    def test_without_gradients(self) -> None:
+        def roll_out(_: torch.Tensor) -> None:
+            with torch.no_grad():
+                Categorical(logits=net(x)).sample()
+
+        net = nn.Linear(8, 3)
+        assert self.drawn(roll_out) == ["Categorical"]

@@ -152,6 +152,13 @@ class TestHarm:
         assert not diverged(net.build()).found
         assert diverged(net.each_step("loss.value", LOSS, lambda t: policy(t) + t**2).build()).found
 
+    def test_a_surrogate_that_stays_level_has_not_stopped_progressing(self):
+        net = Net(steps=400).each_step("loss.value", LOSS, lambda t: 0.1 * (-1) ** t)
+        net.rows.pop("lossfn.value")
+        assert not no_progress(net.build()).found
+        level_loss = net.each_step("loss.value", LOSS, lambda t: 2 + 0.1 * (-1) ** t)
+        assert no_progress(level_loss.build()).found
+
     def test_now_is_what_the_last_values_say_and_not_their_smooth_mean(self):
         net = Net().loss(lambda t: 9.0 if t < 250 else 0.5)
         net.change(LOSSFN, loss=LOSS)
@@ -206,6 +213,15 @@ class TestExclusions:
         assert not benign.is_tiny(run.sites[net.weights[2]]).found
         assert benign.scale_invariant(run, run.sites[net.weights[2]]).found
         assert not benign.scale_invariant(run, run.sites[net.weights[0]]).found
+
+    def test_a_loss_about_own_samples(self):
+        net = Net()
+        net.facts.append(Fact("loss_call", LOSSFN, data={"factor": None}))
+        assert not benign.adversarial(net.build()).found
+        net.facts.append(Fact("draw", None, "train.py:9", data={"what": "Categorical"}))
+        assert benign.adversarial(net.build()).name == "own-samples"
+        net.facts[-2] = Fact("loss_call", LOSSFN, data={"factor": 1.0})
+        assert not benign.adversarial(net.build()).found, "cross entropy; sampled for show"
 
     def test_schedule(self):
         rising = Net().each_step("lr", OPTIMIZER, lambda t: t / 1000)

@@ -61,6 +61,7 @@ class Patches:
         session.schedulers.patch(self._wrap)
         session.loaders.patch(self._wrap)
         self.resuming.patch(self._wrap)
+        session.draws.patch(self._wrap)
 
     def remove(self) -> None:
         """Put everything back."""

@@ -153,6 +153,8 @@ FACTS: dict[str, dict[str, str]] = {
         "module": "name of the module in whose forward it stands, or ''",
         "upstream": "names of parameters behind the cut that never got a gradient (<= 20)",
     },
+    # a line that draws samples from what a network may have put out (site = None)
+    "draw": {"what": "multinomial, or the class of the distribution"},
     # modules or parameters that the model holds outside parameters()
     "unregistered": {
         "owner": "name of the module that holds them",

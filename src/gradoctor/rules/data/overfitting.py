@@ -46,7 +46,7 @@ def overfitting(run: Recording) -> Iterator[Finding]:
     if not places:
         raise UndecidedError("no-evaluation")
     if adversarial(run).found:
-        raise UndecidedError("several-losses")
+        raise UndecidedError(adversarial(run).name)
     longest = max(len(p.losses) for p in places)
     if longest < PASSES:
         raise UndecidedError(f"few-evaluations:{longest}/{PASSES}")

@@ -113,11 +113,16 @@ def is_masking(site: Site) -> Exclusion:
 
 
 def adversarial(run: Recording) -> Exclusion:
-    """B10: several losses play against each other, so no single level says how training fares."""
+    """B10: several losses play against each other, or the loss is about the network's own samples.
+
+    Either way no single level says how training fares.
+    """
     return run.derive("adversarial", _adversarial)
 
 
 def _adversarial(run: Recording) -> Exclusion:
+    if _judges_own_samples(run):
+        return Exclusion("own-samples", True, "the loss is about samples of the network's own")
     counts = [(s, len(run.series("loss.value", s.id))) for s in run.of_kind("loss")]
     most = max((n for _, n in counts), default=0)
     active = [s for s, n in counts if n >= max(2, most // 5)]
@@ -127,6 +132,19 @@ def _adversarial(run: Recording) -> Exclusion:
     several = len(owners) > 1 or len(optimizers(run)) > 1
     why = "adversarial" if several else "several losses on one optimizer"
     return Exclusion("several-losses", True, why)
+
+
+def _judges_own_samples(run: Recording) -> bool:
+    """The script draws from a prediction, and its loss is not a known function alone.
+
+    A policy gradient: its loss grows with the returns, and may stay level while they grow. A
+    language model that is sampled for show is trained by its cross entropy.
+    """
+    if not run.facts_of("draw"):
+        return False
+    site = leading_function(run)
+    calls = () if site is None else run.facts_of("loss_call", site.id)
+    return not any(f.data.get("factor") for f in calls)
 
 
 def fine_tuning(run: Recording) -> Exclusion:

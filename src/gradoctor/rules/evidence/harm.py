@@ -55,7 +55,7 @@ def _grown(run: Recording) -> Harm:
         return NONE
     smooth = ema(losses.values, 10)
     start = float(np.abs(losses.values[:20]).max())
-    if _is_surrogate(run, float(losses.values.min())) and abs(smooth[-1]) < 10 * start:
+    if _is_surrogate(run, losses) and abs(smooth[-1]) < 10 * start:
         return NONE
     best = int(np.argmin(smooth))
     floor = _trivial_level(run)
@@ -69,9 +69,9 @@ def _grown(run: Recording) -> Harm:
     return Harm("H1", True, since, float(smooth[-1]) / max(abs(floor), 1e-12), "grown")
 
 
-def _is_surrogate(run: Recording, lowest: float) -> bool:
+def _is_surrogate(run: Recording, losses: Series) -> bool:
     """A loss of the script's own that goes below 0 (a policy gradient): up is not worse."""
-    return level(run) is None and lowest < 0
+    return level(run) is None and float(losses.values.min()) < 0
 
 
 def _trivial_level(run: Recording) -> float:
@@ -184,7 +184,7 @@ def no_progress(run: Recording) -> Harm:
 def _no_progress(run: Recording) -> Harm:
     losses = loss_values(run).after(start_step(run))
     lr = learning_rate(run)
-    if len(losses) < 60 or adversarial(run).found:
+    if len(losses) < 60 or adversarial(run).found or _is_surrogate(run, losses):
         return NONE
     if len(lr) and float(np.max(lr.values)) <= 0:
         return NONE

@@ -28,7 +28,7 @@ def loss_term_imbalance(run: Recording) -> Iterator[Finding]:
     Values: term, other, ratio
     """
     if adversarial(run).found:
-        raise UndecidedError("several-losses")
+        raise UndecidedError(adversarial(run).name)
     terms = [(site, term) for site in run.of_kind("lossfn") if len(term := _term(run, site))]
     if len(terms) < 2:
         return

@@ -114,7 +114,7 @@ def _standing(run: Recording) -> Standing:
     if len(losses) < 100:
         raise UndecidedError(f"too-short:{len(losses)}/100")
     if len(optimizers(run)) != 1 or any(f.data.get("closure") for f in run.facts_of("optimizer")):
-        raise UndecidedError("several-losses")
+        raise UndecidedError(adversarial(run).name)
     since = int(losses.steps[len(losses) // 2])
     after = losses.after(since)
     predicted = run.series("update.predicted").after(since)

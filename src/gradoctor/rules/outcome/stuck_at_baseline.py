@@ -36,7 +36,7 @@ def stuck_at_baseline(run: Recording) -> Iterator[Finding]:
     if early.found:
         raise UndecidedError(f"too-short:{early.why}")
     if adversarial(run).found:
-        raise UndecidedError("several-losses")
+        raise UndecidedError(adversarial(run).name)
     outcome = stuck(run)
     if not outcome.found:
         return
