@@ -386,6 +386,26 @@ class TestTokens:
         assert max(seen.series("cross_entropy", "label.copy")) < 0.5
         assert seen.of("causal") == []
 
+    def test_a_model_that_is_given_its_labels(self) -> None:
+        class Model(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.embed, self.head = nn.Embedding(9, 8), nn.Linear(8, 9)
+
+            def forward(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+                logits = self.head(self.embed(inputs))
+                return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
+
+        with watched() as seen:
+            model = Model()
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            for _ in range(3):
+                optimizer.zero_grad()
+                model(self.ids[:, :-1], self.ids[:, 1:]).backward()
+                optimizer.step()
+        assert seen.series("cross_entropy", "label.next") == [1.0] * 3
+        assert max(seen.series("cross_entropy", "label.copy")) < 0.5
+
     @pytest.mark.parametrize(
         ("layer", "how"),
         [(nn.GRU(8, 8, batch_first=True), ["recurrent"]),

@@ -153,7 +153,7 @@ class Session:
             self._meet_parameters()
         self.inputs.observe(module, args)
         for x in args:
-            self.targets.see_ids(x)
+            self.targets.see_given(x)
         if self.prospect is not None:
             self.guard.part("forecast", self.prospect.begin, module, args)
 
@@ -190,7 +190,7 @@ class Session:
 
     def on_ids(self, ids: Any) -> None:
         """An embedding was given these in a training forward."""
-        self.targets.see_ids(ids)
+        self.targets.see_embedded(ids)
 
     def on_cut(self, module: nn.Module) -> None:
         """A module runs without gradient inside a training forward."""

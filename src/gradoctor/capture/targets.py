@@ -35,21 +35,28 @@ class Targets:
     def __init__(self, recorder: Recorder, guard: Guard) -> None:
         self.recorder = recorder
         self.guard = guard
-        self._ids: list[torch.Tensor] = []
+        self._given: list[torch.Tensor] = []
+        self._embedded: list[torch.Tensor] = []
         self._shares: dict[int, torch.Tensor] = {}
         self._tallies: dict[int, kernels.ClassTally] = {}
         self._doubts: dict[int, kernels.DoubtTally] = {}
 
-    def see_ids(self, x: Any) -> None:
-        """Ids ``[batch, time]`` went into a model or an embedding in training."""
+    def see_given(self, x: Any) -> None:
+        """An argument of a model in training, which may be ids ``[batch, time]``."""
+        self._see(x, self._given)
+
+    def see_embedded(self, x: Any) -> None:
+        """Ids went into an embedding in training."""
+        self._see(x, self._embedded)
+
+    def _see(self, x: Any, seen: list[torch.Tensor]) -> None:
         if (
             isinstance(x, torch.Tensor)
             and x.dim() == 2
             and not x.is_floating_point()
-            and len(self._ids) < CANDIDATES
-            and all(x is not known for known in self._ids)
+            and len(seen) < CANDIDATES
         ):
-            self._ids.append(x.detach())
+            seen.append(x.detach())
 
     def reach(self, site: int, function: str, producer: str, target: torch.Tensor) -> None:
         """How much of the target the activation behind the prediction cannot reach."""
@@ -61,8 +68,10 @@ class Targets:
         """The labels of a classifier, ``[batch, ...]``."""
         ignored = (target == ignore).float().mean().reshape(1)
         self.recorder.put(site, ("target.ignored",), ignored)
-        if self._ids:
-            shares = kernels.compare_with_ids(self._ids, target, ignore)
+        # a model may be given its labels, too: what was embedded is the input for certain
+        ids = self._embedded or self._given
+        if ids:
+            shares = kernels.compare_with_ids(ids, target, ignore)
             if shares is not None:
                 # several calls on one line (a head for each token ahead): the best share counts
                 known = self._shares.get(site)
@@ -121,5 +130,6 @@ class Targets:
 
     def close_step(self) -> None:
         """Forget the ids of this step."""
-        self._ids.clear()
+        self._given.clear()
+        self._embedded.clear()
         self._shares.clear()

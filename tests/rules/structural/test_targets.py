@@ -266,6 +266,14 @@ class TestShift:
         assert found is not None
         assert found.level == Level.NOTE
 
+    def test_a_run_that_has_just_begun(self):
+        net = self.net(next=1.0, copy=1.0)
+        for columns in net.rows.values():
+            for site, values in columns.items():
+                columns[site] = values[:5]
+        net.looks = net.looks[:5]
+        assert judged(shifted_labels, net) == []
+
     def test_shifted_once(self):
         assert judged(shifted_labels, self.net(next=1.0)) == []
 
