@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 from torch.optim import optimizer as torch_optimizer
 
+from gradoctor.capture.draws import Draws
 from gradoctor.capture.endings import give_up
 from gradoctor.capture.losses import LOSSES
 from gradoctor.capture.recorder import Look
@@ -32,6 +33,7 @@ class Patches:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.draws = Draws(session.recorder, session.guard)
         self.resuming = Resuming(session.recorder, session.guard)
         self._undo: list[Callable[[], None]] = []
         self._in_train = False
@@ -61,7 +63,7 @@ class Patches:
         session.schedulers.patch(self._wrap)
         session.loaders.patch(self._wrap)
         self.resuming.patch(self._wrap)
-        session.draws.patch(self._wrap)
+        self.draws.patch(self._wrap)
 
     def remove(self) -> None:
         """Put everything back."""

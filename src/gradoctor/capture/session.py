@@ -13,7 +13,6 @@ from gradoctor.capture.by_hand import HandSteps
 from gradoctor.capture.capsule import Capsule
 from gradoctor.capture.causality import Causality
 from gradoctor.capture.circumstances import Circumstances
-from gradoctor.capture.draws import Draws
 from gradoctor.capture.evaluating import Evaluating
 from gradoctor.capture.faults import Faults
 from gradoctor.capture.forwards import Forwards
@@ -67,7 +66,6 @@ class Session:
         self.governor = Governor(budget)
         self.models = Models(self.recorder, self.places)
         self.optimizers = Optimizers(self.recorder, self.models, self.places)
-        self.draws = Draws(self.recorder, self.guard)
         self.schedulers = Schedulers(self.recorder, self.optimizers, self.places, self.guard)
         self.loaders = Loaders(self.recorder, self.guard)
         self.parameters = ParameterWatch(self.recorder, self.models, self.optimizers)
