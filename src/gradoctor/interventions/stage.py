@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +12,13 @@ from torch import nn
 from torch.optim import optimizer as torch_optimizer
 from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, dataloader
+from torch.utils.hooks import RemovableHandle
 
 from gradoctor.capture.session import Session
 from gradoctor.interventions._intervention import Intervention
 from gradoctor.interventions.course import CourseSink
 from gradoctor.statistics import tensors_in
+from gradoctor.trials.patches import Patches
 
 _SAMPLED = 4096  # elements of a batch that its fingerprint is made of
 
@@ -73,15 +74,15 @@ class Stage:
         self.busy = False
         self.depth = 0
         self._leave = leave
-        self._undo: list[Callable[[], None]] = []
+        self._hooks: list[RemovableHandle] = []
+        self._patches = Patches()
 
     def install(self) -> None:
         """Start intercepting; after capture, so that it sees what the interventions make of it."""
-        hooks = [
+        self._hooks = [
             torch_optimizer.register_optimizer_step_pre_hook(self._before_step),
             torch_optimizer.register_optimizer_step_post_hook(self._after_step),
         ]
-        self._undo += [h.remove for h in hooks]
         self.wrap(torch.autograd, "backward", self._backward)
         self.wrap(nn.Module, "__call__", self._call)
         self.wrap(DataLoader, "__iter__", self._iter)
@@ -93,21 +94,15 @@ class Stage:
 
     def remove(self) -> None:
         """Put everything back but the mode, which ends with the process."""
-        for undo in reversed(self._undo):
-            undo()
-        self._undo.clear()
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+        self._patches.undo()
         self.wanting.clear()
 
     def wrap(self, home: Any, name: str, around: Callable[..., Any]) -> None:
         """Put ``around(original, *args, **kwargs)`` in the place of a function."""
-        original = getattr(home, name)
-
-        @functools.wraps(original)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return around(original, *args, **kwargs)
-
-        setattr(home, name, wrapper)
-        self._undo.append(lambda: setattr(home, name, original))
+        self._patches.wrap(home, name, around)
 
     # ---- the script's calls ------------------------------------------------------------------
     def _call(self, original: Any, module: nn.Module, *args: Any, **kwargs: Any) -> Any:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import builtins
-import functools
 import io
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from gradoctor.trials.patches import Patches
 
 
 class Scratch:
@@ -28,34 +28,23 @@ class Scratch:
         self._own = str(self.folder.parent) + os.sep
         self._temporary = os.path.realpath(tempfile.gettempdir()) + os.sep
         self._home = os.path.realpath(os.getcwd()) + os.sep
-        self._undo: list[Callable[[], None]] = []
+        self._patches = Patches()
 
     def install(self) -> None:
         """Start redirecting."""
-        self._wrap(builtins, "open", self._open)
-        self._wrap(io, "open", self._open)
+        wrap = self._patches.wrap
+        wrap(builtins, "open", self._open)
+        wrap(io, "open", self._open)
         for name in ("remove", "unlink", "rmdir"):
-            self._wrap(os, name, self._remove)
-        self._wrap(shutil, "rmtree", self._remove)
+            wrap(os, name, self._remove)
+        wrap(shutil, "rmtree", self._remove)
         for name in ("rename", "replace"):
-            self._wrap(os, name, self._move)
-        self._wrap(shutil, "move", self._move)
+            wrap(os, name, self._move)
+        wrap(shutil, "move", self._move)
 
     def remove(self) -> None:
         """Put everything back."""
-        for undo in reversed(self._undo):
-            undo()
-        self._undo.clear()
-
-    def _wrap(self, home: Any, name: str, around: Callable[..., Any]) -> None:
-        original = getattr(home, name)
-
-        @functools.wraps(original)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return around(original, *args, **kwargs)
-
-        setattr(home, name, wrapper)
-        self._undo.append(lambda: setattr(home, name, original))
+        self._patches.undo()
 
     # ---- paths -------------------------------------------------------------------------------
     def path(self, file: Any, *, write: bool) -> Any:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradoctor.recording import Recording
-from gradoctor.records import Evidence, Finding
+from gradoctor.records import Finding
 from gradoctor.rules._rule import rule
-from gradoctor.rules.activations._attention import attending, is_harmed
-from gradoctor.rules.evidence import as_pairs, cautious, persistence, recent_medians
-from gradoctor.rules.evidence.exclusions import fine_tuning
+from gradoctor.rules.activations._attention import attending, told
+from gradoctor.rules.evidence import persistence, recent_medians
 from gradoctor.rules.evidence.robust import median
 
 ONE_KEY = 0.05
@@ -36,22 +35,6 @@ def attention_entropy_collapse(run: Recording) -> Iterator[Finding]:
         rose = now.get(site.id, 0.0) >= RISEN * before > 0
         if past.mechanism and past.value < 0.5 * start and rose:
             found.append((past, start, site))
-    if not found:
-        return
-    past, start, worst = min(found, key=lambda f: f[0].value)
-    exclusions = (fine_tuning(run),)
-    yield Finding(
-        level=cautious(
-            persists=any(p.holds for p, _, _ in found),
-            harm=is_harmed(run),
-            exclusions=exclusions,
-        ),
-        sites=tuple(s.id for _, _, s in sorted(found, key=lambda f: f[0].value)),
-        first_step=min(p.first for p, _, _ in found),
-        last_step=max(p.last for p, _, _ in found),
-        values={
-            "entropy": past.value, "start": start, "module": worst.name, "layers": len(found),
-        },
-        evidence=(Evidence("attention.entropy", past.value, ONE_KEY, "", worst.id),),
-        exclusions=as_pairs(exclusions),
-    )  # fmt: skip
+    if found:
+        found.sort(key=lambda f: f[0].value)
+        yield told(run, "attention.entropy", ONE_KEY, found)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradoctor.recording import Recording
-from gradoctor.records import Evidence, Finding
+from gradoctor.records import Finding
 from gradoctor.rules._rule import rule
-from gradoctor.rules.activations._attention import attending, is_harmed
-from gradoctor.rules.evidence import as_pairs, cautious, persistence
-from gradoctor.rules.evidence.exclusions import fine_tuning
+from gradoctor.rules.activations._attention import attending, told
+from gradoctor.rules.evidence import persistence
 
 LARGE = 50.0  # e^50: the largest key takes all
 GREW = 8.0  # three doublings since the start
@@ -30,22 +29,6 @@ def attention_logit_growth(run: Recording) -> Iterator[Finding]:
         past = persistence(run, series, LARGE, side="above", clear=LARGE / 2)
         if past.mechanism and start > 0 and past.value >= GREW * start:
             found.append((past, start, site))
-    if not found:
-        return
-    past, start, worst = max(found, key=lambda f: f[0].value)
-    exclusions = (fine_tuning(run),)
-    yield Finding(
-        level=cautious(
-            persists=any(p.holds for p, _, _ in found),
-            harm=is_harmed(run),
-            exclusions=exclusions,
-        ),
-        sites=tuple(s.id for _, _, s in sorted(found, key=lambda f: -f[0].value)),
-        first_step=min(p.first for p, _, _ in found),
-        last_step=max(p.last for p, _, _ in found),
-        values={
-            "largest": past.value, "start": start, "module": worst.name, "layers": len(found),
-        },
-        evidence=(Evidence("attention.logit_max", past.value, LARGE, "", worst.id),),
-        exclusions=as_pairs(exclusions),
-    )  # fmt: skip
+    if found:
+        found.sort(key=lambda f: -f[0].value)
+        yield told(run, "attention.logit_max", LARGE, found)
