@@ -182,7 +182,7 @@ _TABLE: tuple[Statistic, ...] = (
         "class.rare_share", _FN, "ratio", "full", "predictions of rare classes over their labels"
     ),
     Statistic("class.rare_seen", _FN, "samples", "full", "labels of rare classes in the tally"),
-    # of single labels of 4 to 64 classes, old batches fading at 0.98 a look
+    # of single labels of 4 to 64 classes, old batches fading at 0.9 a look
     Statistic(
         "label.contradicted",
         _FN,

@@ -176,11 +176,10 @@ class DoubtTally:
         classes: number of classes K.
     """
 
-    KEEP = 0.98
-
     def __init__(self, classes: int) -> None:
         self.classes = classes
         self._pairs = self._parts = self._met = torch.zeros(0)
+        self._squares = torch.zeros(())
 
     @torch.no_grad()
     def add(self, scores: torch.Tensor, labels: torch.Tensor) -> None:
@@ -199,10 +198,12 @@ class DoubtTally:
         met = torch.bincount(labels, minlength=self.classes).double()
         if not self._met.numel():
             self._pairs, self._parts, self._met = pairs, parts, met
+            self._squares = parts[0]
             return
-        self._pairs = self.KEEP * self._pairs + pairs
-        self._parts = self.KEEP * self._parts + parts
-        self._met = self.KEEP * self._met + met
+        self._pairs = KEEP * self._pairs + pairs
+        self._parts = KEEP * self._parts + parts
+        self._met = KEEP * self._met + met
+        self._squares = KEEP**2 * self._squares + parts[0]
 
     @torch.no_grad()
     def summary(self) -> torch.Tensor:
@@ -219,6 +220,7 @@ class DoubtTally:
         expected = (pairs.sum(1, keepdim=True) * usual).clamp_min(1e-12)
         told = torch.where(pairs > 0, pairs * (pairs / expected).log(), 0.0).sum()
         free = ((expected > 1e-9).sum() - (pairs.sum(1) > 0).sum()).clamp_min(0)
-        pattern = (told - 0.5 * free) / count.clamp_min(1e-9)
+        samples = count**2 / self._squares.clamp_min(1e-9)  # that weigh as much as if all were new
+        pattern = told / count.clamp_min(1e-9) - 0.5 * free / samples.clamp_min(1e-9)
         shares = self._parts[:2] / self._parts[2].clamp_min(1.0)
-        return torch.cat([shares, torch.where(count >= 30, pattern, _NAN)[None]]).float()
+        return torch.cat([shares, torch.where(samples >= 30, pattern, _NAN)[None]]).float()
