@@ -116,3 +116,8 @@ def recurrent(cell: type[nn.RNNBase]) -> Outcome:
     model = Tagger(cell)
     opt = torch.optim.Adam(model.parameters(), lr=1e-2)
     return fit(model, opt, lambda _: F.cross_entropy(model(ids), y))
+
+
+def model_and_optimizer(*layers: nn.Module) -> tuple[nn.Module, torch.optim.Optimizer]:
+    model = nn.Sequential(*(layers or (nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))))
+    return model, torch.optim.SGD(model.parameters(), lr=0.1)

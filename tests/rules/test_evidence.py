@@ -260,24 +260,33 @@ class TestExclusions:
 
 
 class TestDepth:
-    def test_the_main_path_is_layers_in_order_without_the_head(self):
+    def test_the_main_path_is_layers_in_order_up_to_the_head(self):
         net = Net(5)
         (path,) = paths(net.build())
-        assert path.ids == tuple(net.layers[:-1])
-        assert path.weights == tuple(net.weights[:-1])
+        assert path.ids == tuple(net.layers)
+        assert path.weights == tuple(net.weights)
+
+    def test_what_is_lost_right_behind_the_head_is_seen(self):
+        net = Net(4)
+        for layer in net.layers[:-1]:
+            net.set("actgrad.rms", layer, 0.0)
+        (path,) = paths(net.build())
+        at, fall = cliff(backward_profile(net.build(), path).middle(net.build()))
+        assert at == 3
+        assert fall > 100
 
     def test_models_have_paths_of_their_own_and_short_ones_have_none(self):
         net = Net(8)
         for site in net.layers[:4]:
             net.change(site, model="Other")
         assert {p.model for p in paths(net.build())} == {"Other", "Net"}
-        assert not paths(Net(2).build())
+        assert not paths(Net(1).build())
 
     def test_span_and_slope(self):
         run = Net(11).gradient_slope(1.5).build()
         (path,) = paths(run)
         profile = backward_profile(run, path)
-        assert profile.span.values == pytest.approx([-15.0] * len(profile.span), abs=1e-3)
+        assert profile.span.values == pytest.approx([-16.5] * len(profile.span), abs=1e-3)
         line = slope(profile.middle(run))
         assert line.slope == pytest.approx(1.5, abs=1e-3)
         assert line.r2 == pytest.approx(1.0, abs=1e-3)

@@ -93,7 +93,7 @@ class TestPlainDepth:
     def test_an_even_fall_over_a_long_chain_is_a_note(self):
         found = one(missing_skip_or_norm, Net(24).gradient_slope(0.8))
         assert found is not None
-        assert (found.level, found.values["layers"]) == (Level.NOTE, 24)
+        assert (found.level, found.values["layers"]) == (Level.NOTE, 25)
 
     def test_with_norms_shallow_or_flat(self):
         normed = Net(24).gradient_slope(0.8)

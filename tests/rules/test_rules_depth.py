@@ -70,7 +70,7 @@ class TestActivationExplosion:
         found = one(activation_explosion_in_depth, self.net(0.9).stuck())
         assert found is not None
         assert found.level == Level.SUSPECT
-        assert found.values["growth_bits"] == pytest.approx(0.9 * 15, abs=0.3)
+        assert found.values["growth_bits"] == pytest.approx(0.9 * 16, abs=0.3)
         assert one(activation_explosion_in_depth, self.net(0.9)).level == Level.NOTE
 
     def test_growth_like_the_root_of_the_depth_is_none(self):

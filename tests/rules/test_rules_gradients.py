@@ -24,7 +24,7 @@ class TestVanishing:
         assert found is not None
         assert found.level == Level.SICK
         assert found.first_step == 0
-        assert found.values["span_bits"] == pytest.approx(-38, abs=0.5)
+        assert found.values["span_bits"] == pytest.approx(-40, abs=0.5)
         assert found.values["slope_bits"] == pytest.approx(-2, abs=0.05)
         assert found.values["first"] == "layers.0"
         assert found.sites[0] == Net(20).layers[0]
@@ -113,7 +113,7 @@ class TestExploding:
         assert found is not None
         assert found.level == Level.SICK
         assert found.values["kind"] == "depth"
-        assert found.values["span_bits"] == pytest.approx(17.1, abs=0.3)
+        assert found.values["span_bits"] == pytest.approx(18, abs=0.3)
 
     def test_batch_norms_explosion_of_the_first_step_heals(self):
         net = Net(50).gradient_slope(lambda t: -0.29 if t < 1 else -0.05)

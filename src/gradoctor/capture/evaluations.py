@@ -89,8 +89,14 @@ class Evaluations:
         return not torch.is_grad_enabled() or self._in_eval_mode()
 
     def _in_eval_mode(self) -> bool:
-        models = [m for root in self.models.roots if (m := root.ref()) is not None]
-        return bool(models) and not any(m.training for m in models)
+        known = False
+        for root in self.models.roots:
+            model = root.ref()
+            if model is not None:
+                if model.training:
+                    return False
+                known = True
+        return known
 
     def called_eval(self) -> None:
         """``eval()`` was called: another pass begins if losses were seen since the last step."""

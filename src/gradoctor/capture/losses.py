@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from gradoctor import statistics as kernels
 from gradoctor.capture.graph import parents
+from gradoctor.capture.handwritten import Handwritten, Written
 from gradoctor.capture.recorder import Look, Recorder
 from gradoctor.capture.source import caller
 from gradoctor.capture.targets import Targets
@@ -64,6 +65,9 @@ class LossCall:
     counts: kernels.LabelCounts | None = None
 
 
+SAME = 0.01
+"""Of a factor and the number of terms that it is taken for."""
+
 Key = tuple[str, str | None, int | None, int]
 """Function, file, line and number of classes: a new head makes it another loss."""
 
@@ -81,6 +85,7 @@ class Losses:
         self.batch: int | None = None
         self.made: dict[Any, tuple[str | None, int | None, str]] = {}
         self.skipped: list[LossCall] = []
+        self.written = Handwritten()
         self._joined: list[Any] = []
 
     # ---- loss functions ----------------------------------------------------------------------
@@ -103,9 +108,7 @@ class Losses:
         self.batch = prediction.shape[0] if prediction.dim() else 1
         with torch.no_grad(), torch._C.DisableTorchFunction():
             terms = self._measure(call, prediction.detach(), target.detach(), value, given)
-            self._describe(call, prediction, target, out, given)
-            made_by = producer(prediction)[0]
-            self.targets.reach(call.site, name, made_by, target.detach())
+            self._describe(call, prediction, target, value, given)
         self.targets.weigh(call.site, out, terms, lambda: self.scale)
 
     def _meet(self, key: Key, given: dict[str, Any]) -> LossCall:
@@ -180,12 +183,14 @@ class Losses:
         call: LossCall,
         prediction: torch.Tensor,
         target: torch.Tensor,
-        out: torch.Tensor,
+        value: torch.Tensor,
         given: dict[str, Any],
     ) -> None:
+        made_by = self._producer(prediction)
+        self.targets.reach(call.site, call.function, made_by["producer"], target.detach())
         data = call.data
         data["calls"] = data.get("calls", 0) + 1
-        data["negative"] = data.get("negative", 0) + int(bool((out.detach() < 0).any()))
+        data["negative"] = data.get("negative", 0) + int(bool((value < 0).any()))
         if self.recorder.look < Look.DEEP and data["calls"] > 5:
             labels = call.baseline.labels
             if labels is None or labels.counts is None:
@@ -194,7 +199,7 @@ class Losses:
             "function": call.function, "reduction": given.get("reduction") or "mean",
             "prediction_shape": list(prediction.shape), "target_shape": list(target.shape),
             "target_dtype": str(target.dtype).removeprefix("torch."),
-            **self._producer(prediction), "label_smoothing": given.get("label_smoothing", 0.0),
+            **made_by, "label_smoothing": given.get("label_smoothing", 0.0),
             "weighted": given.get("weight") is not None, "classes": None,
             "binary": bool(((target == 0) | (target == 1)).all()),
         }  # fmt: skip
@@ -237,11 +242,34 @@ class Losses:
         )  # fmt: skip
         self.roots.setdefault(site, []).append(_value(tensor, scale))
         self.scale = scale
-        if self.latest:
-            self._link(site, tensor, scale)
+        if not (self.latest and self._link(site, tensor, scale)):
+            written = self.written.behind(tensor)
+            if written is not None and tensor.numel() == 1:
+                self._see_written(written, site, tensor, scale)
         return site
 
-    def _link(self, site: int, tensor: torch.Tensor, scale: float) -> None:
+    def _see_written(self, written: Written, site: int, tensor: torch.Tensor, scale: float) -> None:
+        """A root is a loss function that the script writes out, alone: as if it was called."""
+        prediction, target = written.prediction, written.target
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            value = written.value()
+            number, root = float(value), float(tensor.detach()) / scale
+            factor = root / number if number else 1.0
+            if factor <= 0:
+                return  # what grows is no loss of this kind
+            terms = written.terms
+            summed = terms > 1 and abs(factor / terms - 1) < SAME
+            given = {"reduction": "sum" if summed else "mean"}
+            width = prediction.shape[1] if written.function in CLASSIFYING else 0
+            key = (written.function, *written.place, width)
+            call = self.calls.get(key) or self._meet(key, given)
+            self.batch = prediction.shape[0] if prediction.dim() else 1
+            self._measure(call, prediction.detach(), target.detach(), value, {})
+            self._describe(call, prediction, target, value, given)
+            self.recorder.put(call.site, ("lossfn.coefficient",), (factor,))
+        self._join(call, site, tensor, scale, number)
+
+    def _link(self, site: int, tensor: torch.Tensor, scale: float) -> bool:
         """Find the loss function that this root hangs on alone, and the factor between them."""
         node, depth = tensor.grad_fn, 0
         while node is not None and depth < 12:
@@ -249,10 +277,11 @@ class Losses:
                 if made is node:
                     self._joined.append(node)
                     self._join(call, site, tensor, scale, value)
-                    return
+                    return True
             behind = parents(node)
             node = behind[0] if len(behind) == 1 and node.name() in _THROUGH else None
             depth += 1
+        return False
 
     def _join(
         self, call: LossCall, site: int, tensor: torch.Tensor, scale: float, value: float
@@ -303,6 +332,7 @@ class Losses:
         self.skipped = lost
         self.roots, self.latest, self._joined = {}, [], []
         self.made.clear()
+        self.written.close_step()
         return bad
 
 

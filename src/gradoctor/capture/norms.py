@@ -27,15 +27,17 @@ class Norms:
         self._done: set[int] = set()
         self._evaluated: dict[int, torch.Tensor] = {}
 
-    def in_training(self, info: ModuleInfo, module: nn.Module, args: tuple[Any, ...]) -> None:
-        """A norm ran with gradient; the first call of a step is measured."""
+    def wants(self, site: int) -> bool:
+        """The first call of a norm in a step is measured, at the looks that do it."""
         if self._step != self.recorder.step:
             self._step = self.recorder.step
             self._looks += 1
             self._done.clear()
-        deep = self.recorder.look >= Look.DEEP
-        if info.site in self._done or not (deep or self._looks % EVERY == 0):
-            return
+        due = self._looks % EVERY == 0 or self.recorder.look >= Look.DEEP
+        return due and site not in self._done
+
+    def in_training(self, info: ModuleInfo, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """A norm that is wanted ran with gradient."""
         x = _given(args)
         if x is None:
             return
@@ -44,7 +46,7 @@ class Norms:
         if running is not None:
             gap = kernels.summarise_norm_gap(x, *running, _eps(module), _share(module))
             self.recorder.put(info.site, kernels.NORM_GAP, gap)
-        if deep:
+        if self.recorder.look >= Look.DEEP:
             self._scale(info.site, module, x)
 
     def _scale(self, site: int, module: Any, x: torch.Tensor) -> None:

@@ -14,6 +14,7 @@ from gradoctor.capture.attention import ATTENDING, AttentionWatch
 from gradoctor.capture.deep import DROPOUTS, DeepLook, Dropouts
 from gradoctor.capture.edits import WRITES
 from gradoctor.capture.embeddings import COMPARING, MULTIPLYING, EmbeddingWatch
+from gradoctor.capture.handwritten import WRITTEN
 from gradoctor.capture.latents import DRAWING, USING, LatentWatch
 from gradoctor.capture.lines import sequence
 from gradoctor.capture.losses import LOSSES
@@ -34,6 +35,9 @@ PRODUCTS = frozenset(
         torch.Tensor.mm, torch.Tensor.__matmul__, torch.Tensor.__rmatmul__,
     )
 )  # fmt: skip
+At = tuple[str | None, int | None, str]
+"""File, line, and the operation with the module that runs it."""
+
 OVERHEAD = 2.2e-6
 """Seconds that one operation takes longer while the mode is on, our own work not counted
 (``benchmarks/between.py``)."""
@@ -67,7 +71,8 @@ class OperationMode(TorchFunctionMode):
         self.embeddings = EmbeddingWatch(session)
         self.active = False
         self.seen = 0
-        self._counts: dict[tuple[str | None, int | None, str], int] = {}
+        self._counts: dict[At, int] = {}
+        self._sites: dict[tuple[At, int], int] = {}
         self._step = -1
         self._dead: dict[int, kernels.DeadUnits] = {}
 
@@ -88,10 +93,10 @@ class OperationMode(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        kwargs = kwargs or {}
-        before = sequence()
+        kwargs, session = kwargs or {}, self.session
+        deep = session.recorder.look >= Look.DEEP
+        before = sequence() if deep else 0
         out = func(*args, **kwargs)
-        session = self.session
         self.seen += 1
         if session.guard.inside or session.hooks.in_backward:
             return out
@@ -107,12 +112,14 @@ class OperationMode(TorchFunctionMode):
             session.guard.call("operations", self._observe, func, args, kwargs, out)
         elif risky := session.faults.kind(func):
             session.guard.call("faults", self._observe_risky, risky, args, out)
+        if func in WRITTEN and isinstance(out, torch.Tensor) and out.requires_grad:
+            session.guard.call("losses", session.losses.written.observe, func, args, out)
         if func in ATTENDING:
             session.guard.call("attention", self.attention.observe, func, args, kwargs)
         elif func in CHOOSING:
             session.guard.call("routers", self.routers.observe, args, out)
         self._follow(func, args, kwargs, out)
-        if session.recorder.look >= Look.DEEP:
+        if deep:
             session.guard.call("deep look", self.deep.observe, func, args, kwargs, out)
             if func in ADDING:
                 session.guard.call("deep look", self.residual.observe, args, out)
@@ -165,17 +172,19 @@ class OperationMode(TorchFunctionMode):
                 return
             if func in FUNCTIONAL:
                 self._measure(FUNCTIONAL[func], out, "activation")
-            elif any(isinstance(a, nn.Parameter) or _is_leaf(a) for a in args[:3]):
-                self._measure("matmul", out, "matmul", self._tied(args))
-            elif tied := self._tied(args):
-                self._measure("matmul", out, "matmul", tied)
+            elif any(_is_leaf(a) for a in args[:3]) or self._has_tied(args):
+                self._measure("matmul", out, "matmul", args)
 
-    def _tied(self, args: tuple[Any, ...]) -> list[int]:
+    def _has_tied(self, factors: tuple[Any, ...]) -> bool:
+        views = any(_is_leaf(getattr(f, "_base", None)) for f in factors[:3])
+        return views and bool(self._tied(factors))
+
+    def _tied(self, factors: tuple[Any, ...]) -> list[int]:
         """Weights of an embedding, or views of them, among the factors of a product."""
         held = []
-        for arg in args[:3]:
-            whole = getattr(arg, "_base", None)
-            info = self.session.models.known_parameter(arg if whole is None else whole)
+        for factor in factors[:3]:
+            whole = getattr(factor, "_base", None)
+            info = self.session.models.known_parameter(factor if whole is None else whole)
             if info is not None and info.module is not None:
                 role = self.session.recorder.get(info.module).meta.get("role")
                 held += [info.site] if role == "embedding" else []
@@ -199,37 +208,57 @@ class OperationMode(TorchFunctionMode):
         )
 
     def _measure(
-        self, name: str, out: torch.Tensor, role: str, tied: list[int] | None = None
+        self, name: str, out: torch.Tensor, role: str, factors: tuple[Any, ...] = ()
     ) -> None:
         session = self.session
         if self._step != session.recorder.step:
             self._step = session.recorder.step
             self._counts.clear()
-        file, line = caller()
         owner = session.models.name_of(session.hooks.stack[-1]) if session.hooks.stack else ""
-        at = (file, line, f"{name}:{owner}")
+        at = (*caller(), f"{name}:{owner}")
         index = self._counts[at] = self._counts.get(at, 0) + 1
         if index > 64:
             return
-        shown = f"{owner}.{name}" if owner else f"{name}@{line}"
-        meta = {
-            "activation": name if role == "activation" else "", "role": role, "module": owner,
-            "index": index - 1, "class": name, "out_shape": list(out.shape), "model": "",
-            **({"params": tied} if tied else {}),
-        }  # fmt: skip
-        site = session.recorder.site(
-            "module" if role == "matmul" else "op", shown if index == 1 else f"{shown}#{index}",
-            key=(at, index), type=name, file=file, line=line, order=-1, meta=meta,
-        )  # fmt: skip
-        if session.recorder.get(site).order < 0:
-            session.recorder.update_site(site, order=session.models.next_order())
+        site = self._sites.get((at, index))
+        if site is None:
+            site = self._sites[at, index] = self._meet(at, index, name, owner, role, out, factors)
+        if role == "matmul" and session.heads.wanted:
+            session.heads.observe(site, out)
         dead = None
         if name in RELU_LIKE:
             dead = self._dead.setdefault(site, kernels.DeadUnits(unit_dim(None, out)))
         session.hooks.measure(site, out, name if role == "activation" else "", dead)
 
+    def _meet(
+        self,
+        at: At,
+        index: int,
+        name: str,
+        owner: str,
+        role: str,
+        out: torch.Tensor,
+        factors: tuple[Any, ...],
+    ) -> int:
+        """The site of an operation that is seen for the first time."""
+        recorder, (file, line, _) = self.session.recorder, at
+        shown = f"{owner}.{name}" if owner else f"{name}@{line}"
+        meta = {
+            "activation": name if role == "activation" else "", "role": role, "module": owner,
+            "index": index - 1, "class": name, "out_shape": list(out.shape), "model": "",
+        }  # fmt: skip
+        if tied := self._tied(factors):
+            meta["params"] = tied
+        return recorder.site(
+            "module" if role == "matmul" else "op", shown if index == 1 else f"{shown}#{index}",
+            key=(at, index), type=name, file=file, line=line,
+            order=self.session.models.next_order(), meta=meta,
+        )  # fmt: skip
+
 
 def _is_leaf(value: Any) -> bool:
+    """A weight, a frozen one among them."""
+    if isinstance(value, nn.Parameter):
+        return True
     return isinstance(value, torch.Tensor) and value.is_leaf and value.requires_grad
 
 

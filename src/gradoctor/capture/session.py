@@ -19,6 +19,7 @@ from gradoctor.capture.forwards import Forwards
 from gradoctor.capture.governor import Governor
 from gradoctor.capture.graph import leaves
 from gradoctor.capture.guard import Guard
+from gradoctor.capture.heads import LAYERS, Heads
 from gradoctor.capture.hidden import HiddenParameters
 from gradoctor.capture.hooks import ModuleWatch
 from gradoctor.capture.inputs import Inputs
@@ -82,6 +83,7 @@ class Session:
         self.faults = Faults(self.recorder, self._site_of, Circumstances(self), self._seconds)
         self.inputs = Inputs(self.recorder, self.models)
         self.affine = AffineChains(self)
+        self.heads = Heads(self.recorder)
         self.hooks = ModuleWatch(self.recorder, self.models, self.guard, self, self.inputs.ended)
         self.mode = OperationMode(self)
         self.evaluating = Evaluating(self)
@@ -89,15 +91,11 @@ class Session:
         self.compiled = False
         self.scale = 1.0
         self.stepped = 0
-        self._training = False
+        self._training = self._ever_stepped = self._alarmed = self._bad = False
         self._leader: int | None = None
         self._strangers: dict[int, int] = {}
-        self._backwards = 0
-        self._since_step = 0
-        self._ever_stepped = False
+        self._backwards = self._since_step = 0
         self._patience = PATIENCE
-        self._alarmed = False
-        self._bad = False
         self._begun = perf_counter()
         self._own_before = 0.0
         self.recorder.look = Look.DEEP
@@ -175,7 +173,8 @@ class Session:
 
     def on_norm(self, info: ModuleInfo, module: nn.Module, args: tuple[Any, ...]) -> None:
         """A norm ran in a training forward."""
-        self.guard.part("norms", self.evaluating.norms.in_training, info, module, args)
+        if self.evaluating.norms.wants(info.site):
+            self.guard.part("norms", self.evaluating.norms.in_training, info, module, args)
 
     def on_output(
         self, info: ModuleInfo, module: nn.Module, output: torch.Tensor, top: nn.Module
@@ -183,6 +182,8 @@ class Session:
         """A module that is watched gave this in a training forward."""
         self.modes.observe(info, module, output, top)
         self.causality.see(module)
+        if self.heads.wanted and isinstance(module, LAYERS):
+            self.heads.observe(info.site, output)
         if not self.recorder.step:
             self.affine.observe(info.site, module, output)
 
@@ -241,7 +242,8 @@ class Session:
                 self.guard.part("faults", self.faults.at_root, root, place, look, scaled)
                 if not self.recorder.step:
                     self.guard.part("affine chains", self.affine.at_root, root)
-                if self.recorder.look >= Look.DEEP:
+                self.guard.part("heads", self.heads.at_root, root, site)
+                if look >= Look.DEEP:
                     self.guard.part("deep look", self.mode.deep.at_root, root)
         self.recorder.event("backward", site, *place)
 
@@ -323,9 +325,8 @@ class Session:
         self.evaluating.close_step()
         if look >= Look.FULL:
             self._state_structure()
-        self.faults.close_step()
-        self.targets.close_step()
-        self.forwards.close_step()
+        for part in (self.faults, self.heads, self.targets, self.forwards):
+            part.close_step()
         now = perf_counter()
         own = self.guard.seconds - self._own_before
         recorder.put(0, ("step.seconds", "own.seconds"), (now - self._begun, own))
@@ -380,8 +381,8 @@ class Session:
         self.evaluating.close_step()
         self.recorder.close_after()
         governor = self.governor
-        self.schedulers.state()
-        self.loaders.state()
+        for kept in (self.schedulers, self.loaders):
+            kept.state()
         self.recorder.fact(
             "governor", count=0, looks=governor.looks, deep=governor.deep, budget=governor.budget,
             share=governor.share, steady_share=governor.steady_share,

@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 
 from gradoctor.errors import GradoctorError
+from gradoctor.knowledge.formulary._activation import Activation as Activation
 from gradoctor.knowledge.formulary._entry import Entry as Entry
 from gradoctor.knowledge.language import Words
 

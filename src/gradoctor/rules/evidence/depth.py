@@ -21,7 +21,9 @@ FEWEST_LAYERS = 3
 
 @dataclass(frozen=True)
 class Path:
-    """Matmul and convolution outputs of one model in execution order, the head left out.
+    """Matmul and convolution outputs of one model in execution order, from input to head.
+
+    The gradient enters at the head: what is lost right behind it is part of what a path loses.
 
     Attributes:
         layers: the module sites.
@@ -52,7 +54,7 @@ def _paths(run: Recording) -> tuple[Path, ...]:
     for site in run.of_kind("module"):
         if site.order < 0 or site.meta.get("role") not in ("matmul", "conv"):
             continue
-        if site.meta.get("head") or site.id not in seen:
+        if site.id not in seen:
             continue
         by_model.setdefault(str(site.meta.get("model", "")), []).append(site)
     return tuple(

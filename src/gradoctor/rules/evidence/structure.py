@@ -7,8 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from gradoctor.knowledge.formulary import entries
-from gradoctor.knowledge.formulary._activation import Activation
+from gradoctor.knowledge.formulary import Activation, entries
 from gradoctor.recording import Recording
 from gradoctor.records import Site
 from gradoctor.rules.evidence.depth import Path
