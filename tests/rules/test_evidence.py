@@ -172,6 +172,15 @@ class TestHarm:
         assert no_progress(net.build()).found
         assert not no_progress(net.each_step("lr", OPTIMIZER, 0.0).build()).found
 
+    def test_smaller_batches_of_a_summed_loss_hide_no_progress(self):
+        def summed(t: int) -> float:
+            return (400.0 - 0.15 * t) * (0.5 if t % 13 == 12 or t in (260, 270, 280) else 1.0)
+
+        falling = Net(steps=300).each_step("loss.value", LOSS, summed).build()
+        assert not no_progress(falling).found
+        flat = Net(steps=300).each_step("loss.value", LOSS, lambda t: 400.0 + t % 3)
+        assert no_progress(flat.build()).found
+
     def test_left_behind_by_movement_or_by_share(self):
         net = Net()
         net.set("weight.movement", net.weights[0], 1e-4)

@@ -111,6 +111,23 @@ class TestInitialLoss:
         assert found is not None
         assert found.level == Level.SUSPECT
 
+    def test_undecided_about_a_rare_class(self):
+        net = Net().loss(lambda t: 0.69 if t < 100 else 0.1)
+        net.change(LOSSFN, function="binary_cross_entropy_with_logits")
+        net.set("lossfn.baseline", LOSSFN, 0.2)
+        assert one(initial_loss_mismatch, net) is None
+        net.loss(lambda t: 2.8 if t < 100 else 0.1)
+        found = one(initial_loss_mismatch, net)
+        assert found is not None
+        assert (found.level, found.values["ratio"]) == (Level.SUSPECT, pytest.approx(4.04, 0.01))
+
+    def test_a_mean_that_is_known_before(self):
+        net = Net().loss(lambda t: 1.4 - t / 1000)
+        net.change(LOSSFN, function="mse_loss")
+        net.set("lossfn.baseline", LOSSFN, 1.3).set("target.mean", LOSSFN, 3.5)
+        assert one(initial_loss_mismatch, net) is None
+        assert one(initial_loss_mismatch, net.loss(lambda t: 0.5 - t / 1000)) is not None
+
     def test_one_class_in_the_first_batch_does_not_matter(self):
         net = Net()
         net.set("lossfn.baseline", LOSSFN, lambda t: 0.3 if t < 2 else BASE)

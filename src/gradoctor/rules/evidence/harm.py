@@ -9,9 +9,9 @@ import numpy as np
 
 from gradoctor.recording import Recording, Series
 from gradoctor.rules.evidence.exclusions import adversarial, too_early
-from gradoctor.rules.evidence.loss import Level, leading_loss, level, loss_values
+from gradoctor.rules.evidence.loss import Floats, Level, leading_loss, level, loss_values
 from gradoctor.rules.evidence.persistence import recovers, window
-from gradoctor.rules.evidence.robust import bootstrap_difference, ema, median
+from gradoctor.rules.evidence.robust import bootstrap_difference, ema, mad, median
 from gradoctor.rules.evidence.timing import EARLIEST, is_final, learning_rate, start_step
 from gradoctor.rules.evidence.windows import recent_medians
 
@@ -188,10 +188,15 @@ def _no_progress(run: Recording) -> Harm:
         return NONE
     if len(lr) and float(np.max(lr.values)) <= 0:
         return NONE
-    recent = losses.values[-max(300, len(losses) // 2) :]
+    recent = _without_dips(losses.values[-max(300, len(losses) // 2) :])
     third = len(recent) // 3
     low, _ = bootstrap_difference(recent[:third], recent[-third:])
     return Harm("H3", low <= 0.0, int(losses.steps[-len(recent)]), low, "no-progress")
+
+
+def _without_dips(values: Floats) -> Floats:
+    """Raised to 5 MADs below the median: a summed loss dips at each smaller batch."""
+    return np.maximum(values, np.float32(median(values) - 5 * mad(values)))
 
 
 def left_behind(run: Recording, weights: Iterable[int]) -> Harm:

@@ -112,8 +112,10 @@ def is_regression(site: Site) -> bool:
 def initial_ratio(run: Recording) -> float:
     """Loss at the first look over the loss of an uninformed predictor; NaN where unknown.
 
-    For regression the uninformed predictor is 0, not the mean: the mean is learnt. The baseline is
-    the run's last: a single batch's labels understate it.
+    There are two uninformed predictors: the best constant, and an output of 0, from which the best
+    constant is learnt. Between their losses the ratio is 1, above it is that to the larger one. A
+    batch's targets, or labels, may vary less than the run's: its own constant counts for what is
+    small, the run's for what is large.
     """
     site = leading_function(run)
     if site is None:
@@ -122,12 +124,24 @@ def initial_ratio(run: Recording) -> float:
     base = run.series("lossfn.baseline", site.id)
     if not len(values) or not len(base) or values.steps[0] > 2:
         return float("nan")
-    b = float(base.values[-1])
-    if is_regression(site):
-        mean = median(run.series("target.mean", site.id).values)
-        extra = mean if "l1" in str(site.meta.get("function") or site.type) else mean**2
-        b += abs(extra) if np.isfinite(extra) else 0.0
-    return float(values.values[0]) / b if b > 1e-6 else float("nan")
+    first, b = float(values.values[0]), float(base.values[-1])
+    if not np.isfinite(b) or b <= 1e-6:
+        return float("nan")
+    low, high = min(b, float(base.values[0])), max(b, _of_zeros(run, site, b))
+    if first > high:
+        return first / high
+    return first / low if first < low else 1.0
+
+
+def _of_zeros(run: Recording, site: Site, constant: float) -> float:
+    """The loss of a network whose outputs are all 0: undecided between classes, or far off."""
+    function = str(site.meta.get("function") or site.type)
+    if not is_regression(site):
+        classes = 2 if function.startswith("binary") else int(site.meta.get("classes") or 1)
+        return float(np.log(classes))
+    mean = median(run.series("target.mean", site.id).values)
+    extra = abs(mean) if "l1" in function else mean**2
+    return constant + (extra if np.isfinite(extra) else 0.0)
 
 
 def recovered(run: Recording) -> int:
