@@ -184,7 +184,22 @@ def copies() -> Names:
     return {"layers": layers}
 
 
+def last() -> Names:
+    scene = saved()
+    Path("before_the_spike.pt").rename("last.pt")
+    return scene
+
+
+def start() -> Names:
+    torch.save(Tiny().state_dict(), "start.pt")
+    return {}
+
+
 SCENES: dict[str, Callable[[], Names]] = {
+    "load_the_optimizer_too": last,
+    "load_once_before_training": start,
+    "let_the_average_follow": lambda: {"average": Tiny()},
+    "tie_by_assignment": lambda: {"head": nn.Linear(8, 7), "embedding": nn.Embedding(7, 8)},
     "mask_the_future": lambda: {
         **dict.fromkeys("qkvx", torch.rand(2, 5, 4)),
         "scores": torch.rand(2, 5, 5),

@@ -26,6 +26,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD203": _STALL,
     "GD204": ("GD103", "GD104", "GD807", *_STALL),
     "GD205": ("GD102", "GD309", "GD401", "GD703", *_STALL),
+    "GD206": ("GD703",),
     "GD207": ("GD103", "GD418", *_STALL),
     "GD208": ("GD207", "GD418"),
     "GD209": _STALL,
@@ -41,6 +42,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD308": ("GD102", "GD205", "GD304", "GD309", "GD401", *_STALL),
     "GD309": ("GD109", "GD401"),
     "GD311": ("GD109", "GD309", "GD401", *_STALL),
+    "GD312": ("GD108",),
     # ---- optimisation
     "GD401": ("GD102", "GD109", "GD201", "GD202", "GD203", "GD207", "GD208", "GD402", "GD418", "GD701", *_STALL),
     "GD402": ("GD109", "GD201", "GD202", "GD418", *_STALL),
@@ -56,6 +58,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD416": ("GD402",),
     "GD420": ("GD403", *_STALL),
     "GD421": ("GD402", *_STALL),
+    "GD422": ("GD109", "GD406", "GD418"),
     # ---- losses
     "GD501": ("GD101", "GD103", "GD309", "GD403", *_STALL),
     "GD502": ("GD102", "GD309", "GD401", "GD418", "GD701", *_STALL),
@@ -107,6 +110,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD809": ("GD101", "GD102", "GD204"),
     "GD810": ("GD611", "GD806", *_STALL),
     "GD811": ("GD204", "GD611"),
+    "GD814": ("GD309", "GD314"),
     "GD815": ("GD802",),
     # ---- wiring
     "GD901": ("GD102", "GD109", "GD401", "GD402", "GD403", "GD418", "GD509"),
@@ -117,7 +121,10 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD906": ("GD802", "GD417"),
     "GD907": ("GD802",),
     "GD908": ("GD109", "GD401", "GD410"),
+    "GD909": ("GD902", "GD903"),
     "GD910": ("GD902", "GD903", "GD905", "GD403", *_STALL),
+    "GD911": ("GD109", "GD401", "GD402", "GD418", "GD509"),
+    "GD913": ("GD401", "GD403", "GD404", "GD418", *_STALL),
     "GD921": ("GD902", "GD903", "GD910", "GD403", *_STALL),
 }  # fmt: skip
 

@@ -252,4 +252,9 @@ ARCHITECTURE: tuple[Remedy, ...] = (
         logits = cap * torch.tanh(logits / cap)  # before mask and softmax
         """,
     ),
+    remedy(
+        "tie_by_assignment",
+        "814:1",
+        "head.weight = embedding.weight  # one parameter, not a copy of it",
+    ),
 )

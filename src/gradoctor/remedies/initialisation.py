@@ -86,7 +86,7 @@ INITIALISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "open_forget_gates",
-        "108:2",
+        "108:2 312:1",
         """
         # rnn: an nn.LSTM; its gates stand in the order i, f, g, o
         h = rnn.hidden_size

@@ -16,7 +16,7 @@ NUMERICS: tuple[Remedy, ...] = (
     ),
     remedy(
         "use_stable_operations",
-        "510:2 701:2",
+        "510:2 701:2 708:1",
         """
         log_p = F.log_softmax(logits, dim=-1)  # not log(softmax(...))
         log_s = F.logsigmoid(logits)  # not log(sigmoid(...))
@@ -111,7 +111,7 @@ NUMERICS: tuple[Remedy, ...] = (
     ),
     remedy(
         "use_bfloat16_autocast",
-        "702:2 703:1 705:3 706:3",
+        "206:1 702:2 703:1 705:3 706:3",
         """
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16):
             loss = loss_fn(model(inputs), targets)
@@ -135,5 +135,10 @@ NUMERICS: tuple[Remedy, ...] = (
         if not torch.isfinite(loss):
             raise FloatingPointError(f"loss is {loss.item()}")
         """,
+    ),
+    remedy(
+        "take_the_loss_in_float32",
+        "709:1",
+        "loss = loss_fn(model(inputs).float(), targets)",
     ),
 )

@@ -281,4 +281,13 @@ OPTIMISATION: tuple[Remedy, ...] = (
         torch.nn.utils.clip_grad_norm_(params, max_norm=1.0)
         """,
     ),
+    remedy(
+        "load_the_optimizer_too",
+        "422:1",
+        """
+        kept = torch.load("last.pt")
+        model.load_state_dict(kept["model"])
+        optimizer.load_state_dict(kept["optimizer"])
+        """,
+    ),
 )

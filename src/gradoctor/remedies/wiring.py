@@ -161,4 +161,51 @@ WIRING: tuple[Remedy, ...] = (
             p.grad = None  # the optimizer passes over it from now on
         """,
     ),
+    remedy(
+        "find_unused_modules",
+        "909:1",
+        """
+        model(inputs).sum().backward()
+        for name, p in model.named_parameters():
+            if p.grad is None:
+                print(name)  # call its module in forward, or delete it
+        """,
+    ),
+    remedy(
+        "step_once",
+        "911:1",
+        """
+        optimizer.zero_grad()
+        loss.backward()  # once
+        optimizer.step()  # once, here and nowhere else
+        """,
+    ),
+    remedy(
+        "let_the_average_follow",
+        "913:1",
+        """
+        with torch.no_grad():
+            for mean, own in zip(average.parameters(), model.parameters()):
+                mean.lerp_(own, 0.01)  # the average follows, not the model
+        """,
+    ),
+    remedy(
+        "load_once_before_training",
+        "913:2",
+        """
+        model.load_state_dict(torch.load("start.pt"))  # before the loop
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            loss_fn(model(inputs), targets).backward()
+            optimizer.step()
+        """,
+    ),
+    remedy(
+        "keep_numbers_only",
+        "914:1",
+        """
+        loss.backward()  # without retain_graph
+        total += loss.item()  # a number: no graph hangs on it
+        """,
+    ),
 )

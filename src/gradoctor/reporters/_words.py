@@ -19,6 +19,7 @@ LEVELS = {
 # What a statistic is called; with a unit where a rule compares it rather than reads it.
 STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     ("act.mean", "ratio"): Words("mean output, against its size", "输出均值与其大小之比"),
+    ("act.absmax", "ratio"): Words("largest output, against the rms", "最大输出与均方根之比"),
     ("stream.rms", "bits"): Words("residual stream, end against start", "残差流首尾之比"),
     ("act.rms", "bits"): Words("signal, last layer against first", "信号末层与首层之比"),
     ("actgrad.rms", "bits"): Words("gradient, first layer against last", "梯度，首层与末层之比"),
@@ -88,6 +89,21 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "repeated.count": Words("entries that are the same layer", "指向同一层的条目数"),
     "loader.epochs": Words("passes over the data in the same order", "以同样顺序遍历数据的次数"),
     "backward.discarded": Words("gradients cleared before a step", "更新之前就被清零的梯度"),
+    "backward.doubled": Words(
+        "looks with two backwards of one loss", "对同一损失作两次反向传播的观察"
+    ),
+    "optimizer.repeated": Words(
+        "steps on the gradients of the step before", "用上一次更新之梯度的更新"
+    ),
+    "wiring.unused": Words("weights whose module never ran", "所属模块从未运行的权重"),
+    "edited.undone": Words("steps that were taken back", "被收回的更新"),
+    "edited.edited": Words("steps after which weights were written to", "之后权重又被写入的更新"),
+    "retained.graphs": Words("graphs of earlier losses still held", "仍被持有的旧损失计算图"),
+    "resumed.optimizers": Words("optimizers that took a saved state", "取用已保存状态的优化器"),
+    "cloned.parted": Words("equal at the start, different by now", "起初相等、如今不同"),
+    "forget_gate.bias": Words("bias of the forget gates", "遗忘门的偏置"),
+    "risky.room": Words("room left to where the operation breaks", "离运算出错处的余量"),
+    "loss.terms": Words("values that the loss is taken over", "归约成损失的值的个数"),
     "affine.layers": Words("layers that could be one", "可以合并成一层的层数"),
     "cloned.weights": Words("weights drawn alike", "初值完全相同的权重"),
     "broadcast.numel": Words(
@@ -115,6 +131,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "loss_call.classes": Words(
         "outputs, against the classes that occur", "输出个数与出现的类别数相比"
     ),
+    "loss_call.one_hot": Words("classes that exclude each other", "互相排斥的类别"),
     "loss_call.multi_label": Words("targets with several ones in a row", "一行里有好几个 1 的目标"),
     "loss.spikes": Words("jumps of the loss right after them", "紧随其后的损失跳升次数"),
     "evaluation.train_mode": Words("evaluations in train mode", "处于 train 模式的评估次数"),

@@ -18,6 +18,7 @@ from gradoctor.rules.activations.attention_uniform import attention_uniform
 from gradoctor.rules.activations.constant_output_collapse import constant_output_collapse
 from gradoctor.rules.activations.dead_relu import dead_relu
 from gradoctor.rules.activations.dormant_units import dormant_units
+from gradoctor.rules.activations.massive_activations import massive_activations
 from gradoctor.rules.activations.missing_nonlinearity import missing_nonlinearity
 from gradoctor.rules.activations.non_zero_centred_activations import non_zero_centred_activations
 from gradoctor.rules.activations.prelu_degenerate import prelu_degenerate
@@ -36,6 +37,7 @@ from gradoctor.rules.architecture.norm_eps_dominates import norm_eps_dominates
 from gradoctor.rules.architecture.norm_gain_collapse import norm_gain_collapse
 from gradoctor.rules.architecture.over_regularised import over_regularised
 from gradoctor.rules.architecture.post_norm_deep_no_warmup import post_norm_deep_no_warmup
+from gradoctor.rules.architecture.tying_broken import tying_broken
 from gradoctor.rules.data.class_imbalance import class_imbalance
 from gradoctor.rules.data.input_unnormalised import input_unnormalised
 from gradoctor.rules.data.labels_independent_of_inputs import labels_independent_of_inputs
@@ -62,6 +64,7 @@ from gradoctor.rules.initialisation.constant_init_symmetry import constant_init_
 from gradoctor.rules.initialisation.init_gain_too_large import init_gain_too_large
 from gradoctor.rules.initialisation.init_gain_too_small import init_gain_too_small
 from gradoctor.rules.initialisation.initial_loss_mismatch import initial_loss_mismatch
+from gradoctor.rules.initialisation.lstm_forget_bias import lstm_forget_bias
 from gradoctor.rules.initialisation.off_edge_of_chaos import off_edge_of_chaos
 from gradoctor.rules.initialisation.residual_scale_growth import residual_scale_growth
 from gradoctor.rules.initialisation.tied_embedding_scale import tied_embedding_scale
@@ -86,12 +89,15 @@ from gradoctor.rules.numerics.fp16_overflow import fp16_overflow
 from gradoctor.rules.numerics.gradscaler_collapse import gradscaler_collapse
 from gradoctor.rules.numerics.gradscaler_misuse import gradscaler_misuse
 from gradoctor.rules.numerics.half_precision_optimizer_state import half_precision_optimizer_state
+from gradoctor.rules.numerics.half_precision_reduction import half_precision_reduction
 from gradoctor.rules.numerics.nan_inf_origin import nan_inf_origin
 from gradoctor.rules.numerics.nan_swallowed import nan_swallowed
+from gradoctor.rules.numerics.unstable_op import unstable_op
 from gradoctor.rules.optimisation.accumulating_preconditioner import accumulating_preconditioner
 from gradoctor.rules.optimisation.adam_epsilon_dominance import adam_epsilon_dominance
 from gradoctor.rules.optimisation.adam_stale_second_moment import adam_stale_second_moment
 from gradoctor.rules.optimisation.coupled_l2_in_adam import coupled_l2_in_adam
+from gradoctor.rules.optimisation.fresh_optimizer_state import fresh_optimizer_state
 from gradoctor.rules.optimisation.large_effective_lr import large_effective_lr
 from gradoctor.rules.optimisation.loss_spike import loss_spike
 from gradoctor.rules.optimisation.lr_too_high_divergence import lr_too_high_divergence
@@ -109,9 +115,12 @@ from gradoctor.rules.schedule.clip_misplaced import clip_misplaced
 from gradoctor.rules.schedule.lr_schedule_misuse import lr_schedule_misuse
 from gradoctor.rules.wiring.accumulation_unscaled import accumulation_unscaled
 from gradoctor.rules.wiring.detached_graph import detached_graph
+from gradoctor.rules.wiring.double_step import double_step
+from gradoctor.rules.wiring.edited_weights import edited_weights
 from gradoctor.rules.wiring.eval_mode_while_training import eval_mode_while_training
 from gradoctor.rules.wiring.frozen_but_moving import frozen_but_moving
 from gradoctor.rules.wiring.frozen_by_accident import frozen_by_accident
+from gradoctor.rules.wiring.graph_retention import graph_retention
 from gradoctor.rules.wiring.leakage import leakage
 from gradoctor.rules.wiring.missing_zero_grad import missing_zero_grad
 from gradoctor.rules.wiring.param_not_in_optimizer import param_not_in_optimizer
@@ -120,6 +129,7 @@ from gradoctor.rules.wiring.stale_optimizer_params import stale_optimizer_params
 from gradoctor.rules.wiring.step_missing import step_missing
 from gradoctor.rules.wiring.train_mode_while_evaluating import train_mode_while_evaluating
 from gradoctor.rules.wiring.unregistered_submodules import unregistered_submodules
+from gradoctor.rules.wiring.unused_module import unused_module
 
 __all__ = ["RETIRED", "RULES", "Rule"]
 
@@ -137,6 +147,7 @@ RULES: dict[str, Rule] = {
     "GD203": dormant_units,
     "GD204": rank_collapse,
     "GD205": activation_explosion_in_depth,
+    "GD206": massive_activations,
     "GD207": attention_entropy_collapse,
     "GD208": attention_logit_growth,
     "GD209": missing_nonlinearity,
@@ -154,6 +165,7 @@ RULES: dict[str, Rule] = {
     "GD308": residual_scale_growth,
     "GD309": initial_loss_mismatch,
     "GD311": tied_embedding_scale,
+    "GD312": lstm_forget_bias,
     "GD314": cloned_layers,
     "GD401": lr_too_high_divergence,
     "GD402": lr_too_high_oscillation,
@@ -172,6 +184,7 @@ RULES: dict[str, Rule] = {
     "GD418": loss_spike,
     "GD420": accumulating_preconditioner,
     "GD421": rprop_with_minibatches,
+    "GD422": fresh_optimizer_state,
     "GD501": double_softmax,
     "GD502": logits_into_nll,
     "GD503": bce_range,
@@ -205,6 +218,8 @@ RULES: dict[str, Rule] = {
     "GD704": bf16_stagnation,
     "GD705": gradscaler_misuse,
     "GD706": gradscaler_collapse,
+    "GD708": unstable_op,
+    "GD709": half_precision_reduction,
     "GD710": half_precision_optimizer_state,
     "GD711": nan_swallowed,
     "GD801": bn_small_batch,
@@ -218,6 +233,7 @@ RULES: dict[str, Rule] = {
     "GD809": missing_skip_or_norm,
     "GD810": over_regularised,
     "GD812": lrn_semantics,
+    "GD814": tying_broken,
     "GD815": bn_frozen_mismatch,
     "GD901": missing_zero_grad,
     "GD902": param_not_in_optimizer,
@@ -227,8 +243,12 @@ RULES: dict[str, Rule] = {
     "GD906": eval_mode_while_training,
     "GD907": train_mode_while_evaluating,
     "GD908": accumulation_unscaled,
+    "GD909": unused_module,
     "GD910": stale_optimizer_params,
+    "GD911": double_step,
     "GD912": repeated_layer,
+    "GD913": edited_weights,
+    "GD914": graph_retention,
     "GD916": leakage,
     "GD917": sampler_epoch_unset,
     "GD920": frozen_but_moving,

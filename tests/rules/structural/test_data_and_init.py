@@ -90,7 +90,9 @@ class TestRepeatedBatch:
         assert found is not None
         assert found.level == Level.SICK
         assert (found.file, found.line) == ("train.py", 16)
-        assert found.values == {"steps": len(net.looks), "batches": 29, "iterators": 300}
+        assert found.values == {
+            "kind": "batch", "steps": len(net.looks), "batches": 29, "iterators": 300, "share": 0.0
+        }  # fmt: skip
 
     def test_shuffled_it_is_a_note(self):
         net = self.loader(Net(), shuffle=True).set("input.hash", INPUT, float)

@@ -1,8 +1,9 @@
-"""Every step trains on the same batch though there is more data."""
+"""Every step trains on the same batch, or a batch holds the same samples several times."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 
 STEPS = 10
+HALF = 0.5
+FEATURES = 16
+"""Numbers of a sample from which on two samples are not equal by chance."""
 
 
 @rule(proof="structural", needs=("fact:loader", "input.hash"))
@@ -19,10 +23,13 @@ def repeated_batch(run: Recording) -> Iterator[Finding]:
 
     Training on all data at once, or on one batch by intent, takes the batch from elsewhere or
     starts the loader once: neither is judged. A loader that shuffles gives other batches: then
-    nothing repeats.
+    nothing repeats. A note where more than half of a batch's rows equal another row, and rows are
+    too long for that to be chance.
 
-    Values: steps (with the same batch), batches (the loader has), iterators (times it was started)
+    Values: kind (batch or within), steps (with the same batch), batches (the loader has), iterators
+        (times it was started), share (of rows that equal another)
     """
+    yield from _within(run)
     same = _longest_run(run)
     rows = run.series("batch.size").values
     for fact in run.facts_of("loader"):
@@ -38,9 +45,25 @@ def repeated_batch(run: Recording) -> Iterator[Finding]:
             continue
         yield Finding(
             Level.SICK if same >= STEPS else Level.NOTE, (), 0, max(0, run.steps - 1),
-            {"steps": same, "batches": length, "iterators": started},
+            {"kind": "batch", "steps": same, "batches": length, "iterators": started, "share": 0.0},
             (Evidence("input.hash", same, STEPS, "steps"),), file=fact.file, line=fact.line,
         )  # fmt: skip
+
+
+def _within(run: Recording) -> Iterator[Finding]:
+    for site in run.of_kind("input"):
+        values = run.series("input.duplicates", site.id).values
+        shape = site.meta.get("shape") or ()
+        if len(values) < STEPS or site.meta.get("kind") != "float" or prod(shape[1:]) < FEATURES:
+            continue
+        share = float(np.median(values))
+        if share > HALF:
+            yield Finding(
+                Level.NOTE, (site.id,), 0, max(0, run.steps - 1),
+                {"kind": "within", "steps": 0, "batches": 0, "iterators": 0, "share": share},
+                (Evidence("input.duplicates", share, HALF, "fraction", site.id),),
+            )  # fmt: skip
+            return
 
 
 def _longest_run(run: Recording) -> int:

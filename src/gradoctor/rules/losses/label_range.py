@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradoctor.recording import Recording
-from gradoctor.records import Evidence, Fact, Finding, Level
+from gradoctor.records import Evidence, Fact, Finding, Level, Site
 from gradoctor.rules._rule import rule
 from gradoctor.rules.losses._calls import calls, finding
 
@@ -22,8 +22,9 @@ def label_range(run: Recording) -> Iterator[Finding]:
     Padded vocabularies leave the upper end unused and are no fault; rare classes leave holes; where
     labels are ignored or tokens are predicted, 0 is kept for padding. Also: rows of 0 and 1 with
     several ones given to cross entropy, which expects one class; rows of zeros only are masked.
+    And a note for outputs at the upper end that no label names, when all below are common.
 
-    Values: kind (off_by_one or multi_label), classes (outputs), seen (classes that occur)
+    Values: kind (off_by_one, multi_label or too_many), classes (outputs), seen (classes that occur)
     """
     for site, fact in calls(run, "cross_entropy", "nll_loss"):
         classes = int(fact.data.get("classes") or 0)
@@ -44,6 +45,25 @@ def label_range(run: Recording) -> Iterator[Finding]:
             # as frequent as the rarest of the others, class 0 would have been seen all but surely
             sure = min(counts[1:]) >= OFTEN and len(fact.data.get("target_shape") or ()) == 1
             yield finding(run, site, Level.SICK if sure else Level.SUSPECT, values, evidence)
+        elif seen < classes and _only_the_first(counts, seen) and _is_mixed(run, site):
+            values = {"kind": "too_many", "classes": classes, "seen": seen}
+            evidence = Evidence("loss_call.classes", classes, seen, "classes")
+            yield finding(run, site, Level.NOTE, values, evidence)
+
+
+def _only_the_first(counts: list[int], seen: int) -> bool:
+    """The classes that occur are the first ones, each of them often and about equally so."""
+    used, whole = counts[:seen], len(counts)
+    if whole % 8 == 0 or whole & (whole - 1) == 0:
+        return False  # padded to a round number
+    return seen > 1 and min(used) >= max(OFTEN, max(used) // 5) and sum(used) >= 10 * whole
+
+
+def _is_mixed(run: Recording, site: Site) -> bool:
+    """Batches hold the classes at random: what has not come so far is not waiting at the end."""
+    seen = run.series("label.entropy", site.id).values
+    hoped = run.series("label.expected_entropy", site.id).values
+    return len(seen) >= OFTEN and float(np.mean(seen)) > 0.7 * float(np.max(hoped))
 
 
 def _keeps_zero(run: Recording, fact: Fact) -> bool:

@@ -16,6 +16,7 @@ from gradoctor.rules.losses._calls import calls, finding
 BITS = 5.0
 NATURAL = 0.125
 """Least size of the first predictions: a head that starts at zero says nothing of the scale."""
+SKEWED = 20.0
 REGRESSION = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 
 
@@ -25,7 +26,10 @@ def target_unscaled(run: Recording) -> Iterator[Finding]:
 
     The harm decides: a head that has learned the scale by the end is left in peace.
 
-    Values: mean, std (of the targets), prediction (rms at the start), ratio, loss, baseline
+    Positive targets that reach 20 times their mean ask for a logarithm rather than for a scale.
+
+    Values: kind (plain or skewed), mean, std (of the targets), prediction (rms at the start),
+        ratio, loss, baseline
     """
     known = loss_level(run)
     for site, _ in calls(run, *REGRESSION):
@@ -41,8 +45,15 @@ def target_unscaled(run: Recording) -> Iterator[Finding]:
             continue
         gain = known.now
         values = {
+            "kind": "skewed" if _is_skewed(run, site.id, float(np.median(mean))) else "plain",
             "mean": float(np.median(mean)), "std": float(np.median(std)), "prediction": start,
             "ratio": size / start, "loss": known.baseline * (1 - gain), "baseline": known.baseline,
         }  # fmt: skip
         level = Level.SICK if gain < 0 and run.steps >= 50 else Level.NOTE
         yield finding(run, site, level, values, Evidence("target.std", bits, BITS, "bits"))
+
+
+def _is_skewed(run: Recording, site: int, mean: float) -> bool:
+    """All targets are positive and the largest lies many means away: prices, counts, sizes."""
+    low, high = run.series("target.min", site).values, run.series("target.max", site).values
+    return len(low) > 0 and float(low.min()) > 0 and float(high.max()) > SKEWED * mean
