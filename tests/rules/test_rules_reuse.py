@@ -188,7 +188,7 @@ class TestEditedWeights:
             assert (found.level, found.values["kind"]) == (Level.NOTE, "edited")
 
     @pytest.mark.parametrize(
-        "changes", [{"op": "clamp_"}, {"op": "mul_"}, {"edited": 9}, {"checked": 5}]
+        "changes", [{"op": "clamp_"}, {"op": "mul_"}, {"op": "add_"}, {"edited": 9}, {"checked": 5}]
     )
     def test_not_told(self, changes):
         assert one(edited_weights, self.edited(Net(), **{"undone": 0, **changes})) is None

@@ -13,8 +13,8 @@ from gradoctor.rules.wiring._who import name_of
 CHECKED = 10
 MOST = 0.8
 HALF = 0.5
-BOUNDS = frozenset({"clamp_", "clamp_min_", "clamp_max_", "clip_", "mul_", "div_"})
-"""Constraints (WGAN, max-norm), masks and decay by hand."""
+MEANT = frozenset({"clamp_", "clamp_min_", "clamp_max_", "clip_", "mul_", "div_", "add_", "sub_"})
+"""Constraints (WGAN, max-norm), masks, decay by hand, noise, steps there and back (SAM)."""
 
 
 @rule(proof="structural", needs=("fact:wiring",))
@@ -24,13 +24,13 @@ def edited_weights(run: Recording) -> Iterator[Finding]:
     Undone: of half of the weights nine tenths of each step were taken back, at four comparisons of
     five: sick when the loss makes no progress, else suspect (adaptation that starts again for each
     sample), and suspect where a saved state is loaded. Otherwise a note: noise, projections and
-    averages may be meant. Bounds, masks and decay by hand are not told.
+    averages may be meant. Bounds, masks, noise and decay by hand are not told.
 
     Values: kind (undone or edited), count (weights), op, names
     """
     facts = [f for f in run.facts_of("edited") if _is_followed(run, f)]
     undone = [f for f in facts if _share(f, "undone") >= MOST]
-    edited = [f for f in facts if _share(f, "edited") >= MOST and f.data.get("op") not in BOUNDS]
+    edited = [f for f in facts if _share(f, "edited") >= MOST and f.data.get("op") not in MEANT]
     if len(undone) >= HALF * max(1, _matrices(run)):
         harmed = no_progress(run).found and undone[0].data.get("op") != "load_state_dict"
         yield _finding(run, Level.SICK if harmed else Level.SUSPECT, "undone", undone)
