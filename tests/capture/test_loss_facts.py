@@ -92,13 +92,32 @@ class TestTokens:
         assert [f.data["how"] for f in seen.of("causal")] == how
 
     @pytest.mark.parametrize(
-        "kind", ["flag", "encoder", "filled", "added", "padded", "slopes", "where"]
+        "kind",
+        [
+            "flag",
+            "encoder",
+            "filled",
+            "added",
+            "padded",
+            "slopes",
+            "where",
+            "window",
+            "decay",
+            "cut",
+            "assigned",
+        ],
     )
     def test_masks(self, kind: str) -> None:
         later = torch.ones(13, 13, dtype=torch.bool).triu(1)
         minus = torch.zeros(13, 13).masked_fill(later, -math.inf)
         padding = torch.arange(13) >= torch.tensor([11, 13, 6, 9, 10, 13])[:, None, None]
         apart = torch.arange(13.0)[None] - torch.arange(13.0)[:, None]
+
+        def assigned(x: torch.Tensor) -> torch.Tensor:
+            scores = x @ x.mT
+            scores[:, later] = -math.inf
+            return scores.softmax(-1) @ x
+
         layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True)
         bodies = {
             "flag": lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True),
@@ -109,6 +128,12 @@ class TestTokens:
                 *(x[:, None],) * 3, attn_mask=~(later | padding)[:, None]
             )[:, 0],
             "slopes": lambda x: (x @ x.mT + (0.1 * apart + minus)).softmax(-1) @ x,
+            "window": lambda x: F.scaled_dot_product_attention(
+                x, x, x, attn_mask=~(later | (apart < -2))
+            ),
+            "decay": lambda x: (x @ x.mT * (0.9 ** (-apart)).tril()) @ x,
+            "cut": lambda x: (x @ x.mT).tril() @ x,
+            "assigned": assigned,
             "where": lambda x: torch.where(later, -math.inf, x @ x.mT).softmax(-1) @ x,
         }
         with watched() as seen:

@@ -17,8 +17,11 @@ _MASKING = frozenset(
     {
         torch.Tensor.masked_fill, torch.Tensor.masked_fill_, torch.masked_fill, torch.where,
         torch.Tensor.add, torch.Tensor.__add__, torch.Tensor.add_, torch.add,
+        torch.Tensor.mul, torch.Tensor.__mul__, torch.Tensor.mul_, torch.mul,
+        torch.Tensor.__setitem__,
     }
 )  # fmt: skip
+_CUTTING = frozenset({torch.tril, torch.Tensor.tril, torch.Tensor.tril_})
 SMALLEST = 4
 """Fewest positions of a mask whose triangle is no chance."""
 
@@ -32,10 +35,18 @@ class Causality:
 
     def observe(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """One operation of a deep look."""
-        if "mask" in self._known or not (func in _ATTENTION or func in _MASKING):
+        if "mask" in self._known:
+            return
+        if func in _CUTTING and args and isinstance(args[0], torch.Tensor):
+            if args[0].requires_grad:  # a mask itself is often made so
+                self._state("mask")
+            return
+        if not (func in _ATTENTION or func in _MASKING):
             return
         attends = func in _ATTENTION
         given = [*args[1:], *kwargs.values()] if attends else list(args[:2])
+        if func is torch.Tensor.__setitem__ and isinstance(args[1], tuple):
+            given = list(args[1])
         flagged = attends and bool(kwargs.get("is_causal"))
         if flagged or any(_is_triangular(x) for x in given):
             self._state("mask")
@@ -55,7 +66,7 @@ class Causality:
 
 @torch.no_grad()
 def _is_triangular(x: Any) -> bool:
-    """One value above the diagonal and others on it and, for the most part, below it.
+    """One value above the diagonal, and others on and next below it in half of the places.
 
     In the last two dimensions; of masks for each sample or head (padding, slopes) the first counts.
     """
@@ -66,6 +77,7 @@ def _is_triangular(x: Any) -> bool:
         return False
     square = x.detach()[(0,) * (x.dim() - 2)]
     above = torch.ones(size, size, dtype=torch.bool, device=x.device).triu(1)
-    upper, lower = square[above], square[~above]
-    open_ = lower != upper[0]
-    return bool((upper == upper[0]).all()) and bool(open_[0]) and float(open_.float().mean()) > 0.5
+    upper = square[above]
+    if not bool((upper == upper[0]).all()):
+        return False
+    return all(2 * int((square.diagonal(k) != upper[0]).sum()) > size for k in (0, -1))
