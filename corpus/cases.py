@@ -33,6 +33,7 @@ class Case:
         lines: the root must point to a line of the script that contains one of these texts.
         module: the root must be in it.
         deep: it is run with ``--deep``, since only a probe can decide it.
+        level: ``suspect`` where the rule may say no more than that.
         begins: the step at which the fault first shows; nothing can be said of it before.
         operator, mutation: a mutant's operator and the seed of its place.
         seed: the number of the run; 0 is the script with its own seeds.
@@ -47,6 +48,7 @@ class Case:
     also: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
     module: str | None = None
+    level: Literal["suspect", "sick"] = "sick"
     begins: int = 0
     deep: bool = False
     operator: str = ""
@@ -115,6 +117,7 @@ def _pairs() -> Iterable[Case]:
             also=tuple(facts.get("also", ())),
             lines=tuple([lines] if isinstance(lines, str) else lines),
             module=facts.get("module"),
+            level=facts.get("level", "sick"),
             begins=facts.get("begins", 0),
             deep=facts.get("deep", False),
         )

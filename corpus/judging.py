@@ -22,16 +22,30 @@ def roots(report: Report) -> list[dict[str, Any]]:
     return [f for f in report["findings"] if f["root"] and f["level"] in ("sick", "confirmed")]
 
 
+def named(case: Case, report: Report) -> dict[str, Any] | None:
+    """What the report names as the illness.
+
+    That is the first root; where a case may only be suspected and no root stands above it, the
+    first suspicion that nothing else explains.
+    """
+    found = roots(report)
+    if not found and case.level == "suspect":
+        found = [f for f in report["findings"] if f["level"] == "suspect" and not f["explained_by"]]
+    return found[0] if found else None
+
+
 def root_right(case: Case, report: Report) -> bool:
-    """The first root is the case's own, and no other root is foreign to it."""
-    found = [f["code"] for f in roots(report)]
-    return bool(found) and found[0] in case.accept and set(found) <= {*case.accept, *case.also}
+    """What is named first is the case's own, and no root is foreign to it."""
+    first, found = named(case, report), {f["code"] for f in roots(report)}
+    return (
+        first is not None and first["code"] in case.accept and found <= {*case.accept, *case.also}
+    )
 
 
 def place_right(case: Case, report: Report) -> bool:
-    """The first root points to the right line of the script (and module, where there is one)."""
-    found = roots(report)
-    return bool(found) and _in_place(case, found[0])
+    """It points to the right line of the script (and module, where there is one)."""
+    first = named(case, report)
+    return first is not None and _in_place(case, first)
 
 
 def _in_place(case: Case, finding: dict[str, Any]) -> bool:
@@ -89,6 +103,8 @@ def judge(case: Case, run: Recording) -> dict[str, Any]:
     }
     if not case.ill:
         return {**row, "quiet": verdict_right(case, report)}
+    first = named(case, report)
+    row["named"] = first["code"] if first is not None else ""
     row["root"] = root_right(case, report)
     row["place"] = row["root"] and place_right(case, report)
     if proof_of(case) in ("structural", "numerical"):

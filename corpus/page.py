@@ -26,8 +26,8 @@ from gradoctor.reporters.pages import FAMILIES
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "docs" / "corpus.md"
 RESULTS = Path(__file__).parent / "results" / "gradoctor.json"
-SLIM = ("case", "kind", "half", "architecture", "seed", "tool", "accept", "verdict", "root",
-        "place", "early", "early_place", "quiet", "said", "error")  # fmt: skip
+SLIM = ("case", "kind", "half", "architecture", "seed", "tool", "accept", "level", "verdict",
+        "root", "place", "early", "early_place", "quiet", "said", "error")  # fmt: skip
 HALVES = ("reporting", "tuning")
 
 INTRO = """# How often gradoctor is right
@@ -49,6 +49,9 @@ HOW = """## How it is counted
 - *Right root first*: the first sick finding that nothing else explains has a code that the case
   accepts, and no other root is foreign to the case. *Right place*: it also points to a right line
   (and module, where the case names one).
+- Some illnesses a rule may only suspect (`level = "suspect"` in `case.toml`): such a case is right
+  when a right code is the first root, or, with no root in the report, the first suspicion that
+  nothing else explains. The verdict `sick` is asked of the other cases only.
 - *Named by step 5*: of the cases of structural and numerical rules, those where the run file cut
   after step 5 already gives a right code at level `sick`; where a case says at which step its fault
   first shows (`begins`: the first NaN, the first change of the rate), five steps later. Facts are
@@ -190,7 +193,7 @@ def _short(figures: Rate) -> str:
 
 def _missed(row: Row) -> str:
     found = first_root(row)
-    what = "wrong line" if row["root"] else f"took {found} for it" if found else "not called sick"
+    what = "wrong line" if row["root"] else f"took {found} for it" if found else "nothing named"
     return f"{' or '.join(row['accept'][:3])} expected, {what}: {row['said']}"
 
 

@@ -148,7 +148,8 @@ def labels(case: Case) -> Row:
     return {
         "case": case.name, "kind": case.kind, "program": case.program, "half": case.half,
         "architecture": case.architecture, "seed": case.seed, "tool": "gradoctor",
-        "operator": case.operator, "accept": list(case.accept), "proof": proof_of(case),
+        "operator": case.operator, "accept": list(case.accept), "level": case.level,
+        "proof": proof_of(case),
     }  # fmt: skip
 
 

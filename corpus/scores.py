@@ -49,10 +49,15 @@ def of_kind(rows: Iterable[Row], *kinds: str) -> list[Row]:
 def headline(rows: Sequence[Row]) -> dict[str, Rate]:
     """The figures that the page opens with."""
     sick, mutants = of_kind(rows, "sick"), of_kind(rows, "mutant")
+    provable = [row for row in sick if row.get("level") != "suspect"]
+    suspected = [row for row in sick if row.get("level") == "suspect"]
     mended, healthy = of_kind(rows, "mended"), of_kind(rows, "healthy")
     early = [row for row in sick if "early" in row]
     return {
-        "sick scripts: verdict `sick`": rate(sick, lambda r: r["verdict"] == "sick"),
+        "sick scripts: verdict `sick`": rate(provable, lambda r: r["verdict"] == "sick"),
+        "of those that may only be suspected: `suspect` or `sick`": rate(
+            suspected, lambda r: r["verdict"] in ("suspect", "sick")
+        ),
         "sick scripts: right root first": rate(sick, lambda r: r.get("root")),
         "sick scripts: right root at the right place": rate(sick, lambda r: r.get("place")),
         "proofs named by step 5": rate(early, lambda r: r["early"]),
@@ -79,7 +84,9 @@ def _scripts(rows: Iterable[Row], verdict: str) -> Rate:
 
 
 def first_root(row: Row) -> str:
-    """The code of the first root that is sick; '' when there is none."""
+    """The code that was named as the illness (``judging.named``); '' when there is none."""
+    if "named" in row:
+        return str(row["named"])
     for finding in row.get("findings", ()):
         if finding["root"] and finding["level"] in SICK:
             return str(finding["code"])

@@ -195,6 +195,24 @@ def start() -> Names:
     return {}
 
 
+def latent() -> Names:
+    mean, log_var = torch.randn(8, 3, requires_grad=True), torch.zeros(8, 3, requires_grad=True)
+    terms = {"reconstruction": mean.square().mean(), "divergence": mean.square().sum()}
+    return {"mean": mean, "log_var": log_var, "step": 100, "x": torch.rand(8, 6),
+            "reconstructed": torch.rand(8, 6, requires_grad=True), **terms}  # fmt: skip
+
+
+def game() -> Names:
+    real = torch.randn(8, 4)
+    return {"generator": nn.Linear(2, 4), "discriminator": nn.Linear(4, 1), "real": real,
+            "noise": torch.randn(8, 2), "d_loss": torch.zeros(())}  # fmt: skip
+
+
+def two_views() -> Names:
+    one, two = (torch.randn(8, 6, requires_grad=True) for _ in range(2))
+    return {"one": one, "two": two, "predictor": nn.Linear(6, 6)}
+
+
 SCENES: dict[str, Callable[[], Names]] = {
     "load_the_optimizer_too": last,
     "load_once_before_training": start,
@@ -205,6 +223,15 @@ SCENES: dict[str, Callable[[], Names]] = {
         "scores": torch.rand(2, 5, 5),
     },
     "balance_the_router": router,
+    "sum_reconstruction_over_a_sample": latent,
+    "warm_up_the_divergence": latent,
+    "keep_free_bits": latent,
+    "slow_the_stronger_player": game,
+    "use_the_non_saturating_loss": game,
+    "penalise_the_slope_on_data": game,
+    "stop_the_gradient_on_one_side": two_views,
+    "take_other_samples_as_negatives": two_views,
+    "hold_the_spread_of_embeddings": two_views,
     "keep_router_logits_small": router,
     "draw_copies_again": copies,
     "open_forget_gates": recurrence,

@@ -37,6 +37,40 @@ def test_no_false_alarm(case: Case, tmp_path: Path) -> None:
     assert judging.verdict_right(case, report), judging.said(report)
 
 
+def said_of(*findings: tuple[str, str, bool, list[str]]) -> judging.Report:
+    return {
+        "findings": [
+            {"code": code, "level": level, "root": root, "explained_by": why, "file": None,
+             "line": None, "modules": []}
+            for code, level, root, why in findings
+        ]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("findings", "suspected", "right"),
+    [
+        ([("GD1", "sick", True, [])], True, True),
+        ([("GD1", "suspect", False, [])], True, True),
+        ([("GD1", "suspect", False, [])], False, False),
+        ([("GD1", "note", False, [])], True, False),
+        ([("GD3", "suspect", False, []), ("GD1", "suspect", False, [])], True, False),
+        ([("GD3", "suspect", False, ["GD1"]), ("GD1", "suspect", False, [])], True, True),
+        ([("GD3", "sick", True, []), ("GD1", "suspect", False, [])], True, False),
+        ([("GD2", "sick", True, []), ("GD1", "suspect", False, [])], True, False),
+        ([("GD1", "sick", True, []), ("GD2", "sick", True, [])], False, True),
+        ([("GD1", "sick", True, []), ("GD3", "sick", True, [])], False, False),
+        ([], True, False),
+    ],
+)
+def test_what_counts_as_right(findings, suspected, right) -> None:
+    case = Case(
+        "c", "sick", Path("c.py"), "c", "mlp", accept=("GD1",), also=("GD2",),
+        level="suspect" if suspected else "sick",
+    )  # fmt: skip
+    assert judging.root_right(case, said_of(*findings)) is right
+
+
 def test_corpus_is_whole() -> None:
     """Every pair has its mend, and every text that a case points to is in its script."""
     kinds = Counter(case.kind for case in CASES)

@@ -49,6 +49,8 @@ ROWS = [
     row("b", "sick", "sick", finding("GD403"), accept=["GD401"], root=False, place=False),
     row("c", "sick", "healthy", accept=["GD901"], root=False, place=False, early=False,
         early_place=False, half="tuning"),
+    row("e", "sick", "suspect", finding("GD515", "suspect", False), accept=["GD515"], root=True,
+        place=False, level="suspect", named="GD515"),
     row("d", "mutant", "sick", finding("GD901"), accept=["GD901"], root=True, place=False),
     row("a", "mended", "healthy", quiet=True),
     row("h", "healthy", "healthy", quiet=True),
@@ -63,7 +65,8 @@ def test_the_figures():
     figures = scores.headline(ROWS)
     counts = {name: (rate.hits, rate.of) for name, rate in figures.items()}
     assert counts["sick scripts: verdict `sick`"] == (2, 3)
-    assert counts["sick scripts: right root first"] == (1, 3)
+    assert counts["of those that may only be suspected: `suspect` or `sick`"] == (1, 1)
+    assert counts["sick scripts: right root first"] == (2, 4)
     assert counts["injected faults: right root at the right place"] == (0, 1)
     assert counts["proofs named by step 5"] == (0, 1)
     assert counts["healthy runs called sick"] == (1, 3)
@@ -85,6 +88,7 @@ def test_the_figures_of_a_rule():
 def test_what_is_taken_for_what():
     assert scores.confusion(ROWS) == {
         "GD4": {"GD4": 2},
+        "GD5": {"GD5": 1},
         "GD9": {"nothing": 1, "GD9": 1},
     }
 
@@ -93,7 +97,8 @@ def test_the_page_says_all_of_it():
     text = page.page(ROWS, FACTS)
     for said in (
         "- `b`, sick (reporting): GD401 expected, took GD403 for it",
-        "- `c`, sick (tuning): GD901 expected, not called sick",
+        "- `c`, sick (tuning): GD901 expected, nothing named",
+        "- `e`, sick (reporting): GD515 expected, wrong line",
         "- `d`, mutant (reporting): GD901 expected, wrong line",
         "- `h`, healthy, seed 1 (reporting): suspect: said",
         "- `i`, healthy (reporting): sick: said",
@@ -107,17 +112,17 @@ def test_the_page_says_all_of_it():
 
 def test_tools_stand_side_by_side():
     """Rows of another tool need a verdict only."""
-    keys = ("case", "kind", "half", "verdict")
-    other = [{key: r[key] for key in keys} for r in ROWS if "verdict" in r]
+    keys = ("case", "kind", "half", "level", "verdict")
+    other = [{key: r[key] for key in keys if key in r} for r in ROWS if "verdict" in r]
     text = page.tools({"gradoctor": ROWS, "other": other})
-    head, _, first, second, *_ = text.split("\n")
+    head, _, first, _, second, *_ = text.split("\n")
     assert [cell.strip() for cell in head.split("|")[2:-1]] == [
         "gradoctor, reporting half", "gradoctor, tuning half", "other, reporting half",
         "other, tuning half", "gradoctor, all", "other, all",
     ]  # fmt: skip
     assert first.split("|")[-2] == first.split("|")[-3]  # the same verdicts
-    assert "1/3" in second.split("|")[-3]
-    assert "0/3" in second.split("|")[-2]
+    assert "2/4" in second.split("|")[-3]
+    assert "0/4" in second.split("|")[-2]
 
 
 def test_the_page_and_its_rows_are_written(tmp_path, monkeypatch):

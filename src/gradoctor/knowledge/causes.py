@@ -73,6 +73,8 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD512": ("GD701", *_STALL),
     "GD513": ("GD102", "GD109", "GD309", "GD401", "GD402", "GD403", "GD418", "GD701", *_STALL),
     "GD515": ("GD204", *_STALL),
+    "GD516": ("GD101", "GD103", "GD104", "GD202", "GD203", "GD204", "GD403", "GD418", *_STALL),
+    "GD517": ("GD204", *_STALL),
     "GD519": _STALL,
     # ---- data
     "GD601": (
@@ -82,6 +84,7 @@ EDGES: dict[str, tuple[str, ...]] = {
     "GD602": ("GD204", "GD701", *_STALL),
     "GD603": ("GD201", "GD401", "GD402", "GD418", *_STALL),
     "GD605": ("GD417", "GD610", "GD611"),
+    "GD606": ("GD402", "GD417", "GD418"),
     "GD608": ("GD403", "GD417", "GD603"),
     "GD609": ("GD109", "GD418"),
     "GD612": ("GD418",),

@@ -92,7 +92,7 @@ DATA: tuple[Remedy, ...] = (
     ),
     remedy(
         "keep_the_best_weights",
-        "610:1",
+        "605:3 610:1",
         """
         best, patience = float("inf"), 0
         for epoch in range(epochs):
@@ -204,5 +204,40 @@ DATA: tuple[Remedy, ...] = (
         "use_a_robust_loss",
         "609:2",
         "loss = F.huber_loss(prediction, target, delta=1.0)",
+    ),
+    remedy(
+        "list_contradicted_labels",
+        "605:1",
+        """
+        model.eval()
+        with torch.no_grad():
+            logits = model(train_inputs)
+        losses = F.cross_entropy(logits, train_labels, reduction="none")
+        for i in losses.argsort(descending=True)[:50].tolist():
+            print(i, int(train_labels[i]), int(logits[i].argmax()))
+        """,
+    ),
+    remedy(
+        "smooth_labels",
+        "605:2",
+        "loss = F.cross_entropy(model(inputs), targets, label_smoothing=0.1)",
+    ),
+    remedy(
+        "train_with_larger_batches",
+        "606:1",
+        """
+        loader = torch.utils.data.DataLoader(
+            dataset, batch_size=64, shuffle=True
+        )
+        """,
+    ),
+    remedy(
+        "train_with_smaller_batches",
+        "607:1",
+        """
+        loader = torch.utils.data.DataLoader(
+            dataset, batch_size=32, shuffle=True
+        )
+        """,
     ),
 )

@@ -153,4 +153,91 @@ LOSSES: tuple[Remedy, ...] = (
             print(name, gradient.norm().item())
         """,
     ),
+    remedy(
+        "sum_reconstruction_over_a_sample",
+        "515:1",
+        """
+        # both terms summed over the elements of a sample, mean over the batch
+        reconstruction = F.mse_loss(reconstructed, x, reduction="sum")
+        loss = reconstruction / len(x) + divergence
+        """,
+    ),
+    remedy(
+        "warm_up_the_divergence",
+        "515:2",
+        """
+        beta = min(1.0, step / 2000)
+        loss = reconstruction + beta * divergence
+        """,
+    ),
+    remedy(
+        "keep_free_bits",
+        "515:3",
+        """
+        each = 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
+        divergence = each.mean(dim=0).clamp_min(0.1).sum()
+        loss = reconstruction + divergence
+        """,
+    ),
+    remedy(
+        "slow_the_stronger_player",
+        "516:1",
+        """
+        # slower: the player that wins; momentum hurts in a game
+        g_optimizer = torch.optim.Adam(
+            generator.parameters(), lr=2e-4, betas=(0.5, 0.999)
+        )
+        d_optimizer = torch.optim.Adam(
+            discriminator.parameters(), lr=1e-4, betas=(0.5, 0.999)
+        )
+        """,
+    ),
+    remedy(
+        "use_the_non_saturating_loss",
+        "516:2",
+        """
+        made = generator(noise)
+        d_loss = (
+            F.softplus(-discriminator(real)).mean()
+            + F.softplus(discriminator(made.detach())).mean()
+        )
+        g_loss = F.softplus(-discriminator(made)).mean()
+        """,
+    ),
+    remedy(
+        "penalise_the_slope_on_data",
+        "516:3",
+        """
+        real = real.detach().requires_grad_()
+        scores = discriminator(real).sum()
+        (slope,) = torch.autograd.grad(scores, real, create_graph=True)
+        d_loss = d_loss + 5.0 * slope.flatten(1).square().sum(1).mean()
+        """,
+    ),
+    remedy(
+        "stop_the_gradient_on_one_side",
+        "517:1",
+        """
+        # predictor: a small network after the projector, on one side
+        loss = -F.cosine_similarity(predictor(one), two.detach()).mean()
+        """,
+    ),
+    remedy(
+        "take_other_samples_as_negatives",
+        "517:2",
+        """
+        one, two = F.normalize(one, dim=1), F.normalize(two, dim=1)
+        pairs = torch.arange(len(one), device=one.device)
+        loss = F.cross_entropy(one @ two.T / 0.2, pairs)
+        """,
+    ),
+    remedy(
+        "hold_the_spread_of_embeddings",
+        "517:3",
+        """
+        for z in (one, two):
+            std = (z.var(dim=0) + 1e-4).sqrt()
+            loss = loss + F.relu(1 - std).mean()
+        """,
+    ),
 )

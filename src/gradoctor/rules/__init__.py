@@ -38,8 +38,11 @@ from gradoctor.rules.architecture.norm_gain_collapse import norm_gain_collapse
 from gradoctor.rules.architecture.over_regularised import over_regularised
 from gradoctor.rules.architecture.post_norm_deep_no_warmup import post_norm_deep_no_warmup
 from gradoctor.rules.architecture.tying_broken import tying_broken
+from gradoctor.rules.data.batch_too_large import batch_too_large
+from gradoctor.rules.data.batch_too_small import batch_too_small
 from gradoctor.rules.data.class_imbalance import class_imbalance
 from gradoctor.rules.data.input_unnormalised import input_unnormalised
+from gradoctor.rules.data.label_noise import label_noise
 from gradoctor.rules.data.labels_independent_of_inputs import labels_independent_of_inputs
 from gradoctor.rules.data.last_batch_of_one import last_batch_of_one
 from gradoctor.rules.data.nonfinite_or_constant_input import nonfinite_or_constant_input
@@ -72,6 +75,7 @@ from gradoctor.rules.initialisation.zero_init_symmetry import zero_init_symmetry
 from gradoctor.rules.losses.bce_range import bce_range
 from gradoctor.rules.losses.broadcast_regression import broadcast_regression
 from gradoctor.rules.losses.double_softmax import double_softmax
+from gradoctor.rules.losses.gan_failure import gan_failure
 from gradoctor.rules.losses.ignored_targets import ignored_targets
 from gradoctor.rules.losses.label_range import label_range
 from gradoctor.rules.losses.logit_drift import logit_drift
@@ -79,9 +83,11 @@ from gradoctor.rules.losses.logits_into_nll import logits_into_nll
 from gradoctor.rules.losses.loss_term_imbalance import loss_term_imbalance
 from gradoctor.rules.losses.mse_for_classification import mse_for_classification
 from gradoctor.rules.losses.output_activation_mismatch import output_activation_mismatch
+from gradoctor.rules.losses.posterior_collapse import posterior_collapse
 from gradoctor.rules.losses.reduction_mistake import reduction_mistake
 from gradoctor.rules.losses.rmse_sqrt_singularity import rmse_sqrt_singularity
 from gradoctor.rules.losses.shifted_labels import shifted_labels
+from gradoctor.rules.losses.ssl_representation_collapse import ssl_representation_collapse
 from gradoctor.rules.losses.target_unscaled import target_unscaled
 from gradoctor.rules.numerics.bf16_stagnation import bf16_stagnation
 from gradoctor.rules.numerics.fp16_gradient_underflow import fp16_gradient_underflow
@@ -199,11 +205,17 @@ RULES: dict[str, Rule] = {
     "GD512": ignored_targets,
     "GD513": reduction_mistake,
     "GD514": loss_term_imbalance,
+    "GD515": posterior_collapse,
+    "GD516": gan_failure,
+    "GD517": ssl_representation_collapse,
     "GD519": shifted_labels,
     "GD601": input_unnormalised,
     "GD602": nonfinite_or_constant_input,
     "GD603": not_shuffled,
     "GD604": class_imbalance,
+    "GD605": label_noise,
+    "GD606": batch_too_small,
+    "GD607": batch_too_large,
     "GD608": repeated_batch,
     "GD609": outlier_batch,
     "GD610": overfitting,
