@@ -115,9 +115,13 @@ def judge(case: Case, run: Recording) -> dict[str, Any]:
 def _early(case: Case, run: Recording) -> dict[str, bool]:
     """What would have been said had the run been looked at ``EARLY`` steps after it began."""
     report = JsonReporter().digest(diagnose(run.until(case.begins + EARLY), final=False))
-    named = [f for f in report["findings"] if f["level"] != "note" and f["code"] in case.accept]
-    proven = [f for f in named if f["level"] != "suspect"]
-    return {"early": bool(proven), "early_place": any(_in_place(case, f) for f in proven)}
+    told = [f for f in report["findings"] if f["level"] != "note" and f["code"] in case.accept]
+    proven = [f for f in told if f["level"] != "suspect"]
+    return {
+        "early": bool(told),
+        "early_place": any(_in_place(case, f) for f in told),
+        "early_sick": any(_in_place(case, f) for f in proven),
+    }
 
 
 def _brief(finding: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,8 @@ ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "docs" / "corpus.md"
 RESULTS = Path(__file__).parent / "results" / "gradoctor.json"
 SLIM = ("case", "kind", "half", "architecture", "seed", "tool", "accept", "level", "verdict",
-        "root", "place", "early", "early_place", "quiet", "said", "error")  # fmt: skip
+        "root", "place", "early", "early_place", "early_sick", "quiet", "said",
+        "error")  # fmt: skip
 HALVES = ("reporting", "tuning")
 
 INTRO = """# How often gradoctor is right
@@ -53,10 +54,11 @@ HOW = """## How it is counted
   when a right code is the first root, or, with no root in the report, the first suspicion that
   nothing else explains. The verdict `sick` is asked of the other cases only.
 - *Named by step 5*: of the cases of structural and numerical rules, those where the run file cut
-  after step 5 already gives a right code at level `sick`; where a case says at which step its fault
-  first shows (`begins`: the first NaN, the first change of the rate), five steps later. Facts are
-  cut by the step at which they were first seen, but keep their latest data, so this can be kinder
-  than a run that stopped there.
+  after step 5 already gives a right code, as `suspect` or `sick`; how many were called sick by then
+  is the line below it. Where a case says at which step its fault first shows (`begins` in its
+  `case.toml`: the first batch without a label, the first evaluation, the first change of the rate),
+  five steps later: nothing can be known of it before. Facts are cut by the step at which they were
+  first seen, but keep their latest data, so this can be kinder than a run that stopped there.
 - *Precision* of a rule: of all runs in which it was a sick root, those in which the case accepts it
   as one.
 - A fault is injected at a place that a seed draws, and counts only when it was measured to do harm:

@@ -62,6 +62,7 @@ def headline(rows: Sequence[Row]) -> dict[str, Rate]:
         "sick scripts: right root at the right place": rate(sick, lambda r: r.get("place")),
         "proofs named by step 5": rate(early, lambda r: r["early"]),
         "proofs named by step 5 with the right line": rate(early, lambda r: r["early_place"]),
+        "the same, and called sick by then": rate(early, lambda r: r.get("early_sick")),
         "injected faults: verdict `sick`": rate(mutants, lambda r: r["verdict"] == "sick"),
         "injected faults: right root first": rate(mutants, lambda r: r.get("root")),
         "injected faults: right root at the right place": rate(mutants, lambda r: r.get("place")),

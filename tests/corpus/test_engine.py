@@ -156,3 +156,4 @@ def test_a_fault_can_be_named_only_after_it_shows(tmp_path):
     row = shelf.result(replace(case, begins=12))
     assert row["early"] is True, row["said"]
     assert row["early_place"] is True
+    assert row["early_sick"] is True

@@ -249,6 +249,17 @@ class TestExclusions:
         assert benign.too_early(Net(steps=150).build(), final=False).found
         assert not benign.too_early(Net(steps=250).build(), final=False).found
 
+    def test_targets_that_move(self):
+        def regression(mean, std: float = 1.0, spread: float = 0.05, function: str = "mse_loss"):
+            net = Net().change(LOSSFN, function=function).set("target.std", LOSSFN, std)
+            return net.set("target.mean", LOSSFN, mean, spread=spread)
+
+        assert not benign.moving_targets(Net().build()).found
+        assert not benign.moving_targets(regression(5.0).build()).found
+        assert not benign.moving_targets(regression(5.0, 0.0, 0.3).build()).found, "one a batch"
+        assert benign.moving_targets(regression(lambda t: t / 50).build()).found
+        assert benign.moving_targets(regression(5.0, lambda t: 1 + t / 60).build()).found
+
     def test_players(self):
         net = Net()
         assert not benign.adversarial(net.build()).found

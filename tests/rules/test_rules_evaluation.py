@@ -213,10 +213,17 @@ class TestBatchNormMismatch:
 
 
 class TestSmallBatch:
-    def net(self, samples: int) -> Net:
-        net = Net(steps=400)
-        batch_norm(net, usual_samples=samples)
+    def net(self, samples: int, steps: int = 400, **mode: object) -> Net:
+        net = Net(steps=steps)
+        batch_norm(net, usual_samples=samples, **mode)
         return net
+
+    def test_two_values_are_suspected_at_once(self):
+        found = one(bn_small_batch, self.net(2, 6, train=6))
+        assert found is not None
+        assert (found.level, found.values["kind"]) == (Level.SUSPECT, "two")
+        assert one(bn_small_batch, self.net(2, 2, train=2)) is None
+        assert one(bn_small_batch, self.net(4, 6, train=6)) is None
 
     @pytest.mark.parametrize(
         ("samples", "level"), [(2, Level.SICK), (4, Level.SICK), (8, Level.SUSPECT)]
@@ -342,6 +349,7 @@ class TestTrainModeWhileEvaluating:
             ({"norms_moved": 3}, Level.SICK),
             ({"norms_moved": 3, "eval_called": True}, Level.SUSPECT),
             ({}, Level.SUSPECT),
+            ({"passes": 1, "train_mode": 1, "batches": 4, "norms_moved": 1}, Level.SUSPECT),
             ({"passes": 300, "train_mode": 300}, Level.NOTE),
         ],
     )
@@ -350,7 +358,16 @@ class TestTrainModeWhileEvaluating:
         assert found is not None
         assert (found.level, found.line) == (level, 50)
 
-    @pytest.mark.parametrize("changes", [{"train_mode": 0}, {"train_mode": 1}, {"passes": 40}])
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"train_mode": 0},
+            {"train_mode": 1},
+            {"passes": 40},
+            {"passes": 1, "train_mode": 1, "batches": 4},  # no norm
+            {"passes": 1, "train_mode": 1, "batches": 1, "norms_moved": 1},
+        ],
+    )
     def test_mostly_in_eval_mode(self, changes: dict[str, object]):
         assert one(train_mode_while_evaluating, self.net(**changes)) is None
 

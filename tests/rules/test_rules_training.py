@@ -312,6 +312,12 @@ class TestOutcome:
         assert low is not None
         assert low.level == Level.NOTE
 
+    def test_targets_that_move_have_no_plateau(self):
+        net = Net(steps=1200).loss(lambda t: 0.85 * BASE, spread=0.01)
+        net.change(LOSSFN, function="smooth_l1_loss").set("target.std", LOSSFN, 1.0)
+        assert one(loss_plateau, net.set("target.mean", LOSSFN, 3.0)) is not None
+        assert one(loss_plateau, net.set("target.mean", LOSSFN, lambda t: t / 60)) is None
+
     def test_converged_or_falling_is_no_plateau(self):
         done = Net(steps=1200).loss(lambda t: 0.01, spread=0.1)
         assert one(loss_plateau, done) is None

@@ -342,6 +342,7 @@ CONTEXT_WORDS = {
     "followed-by-norm": Words("followed by a norm", "后接归一化"),
     "frozen": Words("frozen on purpose", "有意冻结"),
     "gradient-accumulation": Words("gradient accumulation", "梯度累积"),
+    "moving-targets": Words("moving targets", "目标随训练变化"),
     "normalised": Words("normalised layers", "带归一化的层"),
     "kept-best": Words("the best weights were kept", "已保存最好的权重"),
     "large-epsilon": Words("an epsilon chosen on purpose", "有意设定的 epsilon"),

@@ -94,6 +94,29 @@ class TestRepeatedBatch:
             "kind": "batch", "steps": len(net.looks), "batches": 29, "iterators": 300, "share": 0.0
         }  # fmt: skip
 
+    def test_the_first_steps_are_a_suspicion(self):
+        net = self.loader(Net(steps=6), iterators=6).set("input.hash", INPUT, 12345.0)
+        found = one(repeated_batch, net)
+        assert found is not None
+        assert (found.level, found.line) == (Level.SUSPECT, 16)
+        two = self.loader(Net(steps=2), iterators=2).set("input.hash", INPUT, 12345.0)
+        assert one(repeated_batch, two) is None
+        differ = self.loader(Net(steps=6), iterators=6, shuffle=True).set(
+            "input.hash", INPUT, float
+        )
+        assert one(repeated_batch, differ) is None
+
+    def test_a_check_of_three_steps_is_long_past(self):
+        net = self.loader(Net()).set("input.hash", INPUT, lambda t: float(max(t, 3)))
+        assert one(repeated_batch, net) is None
+
+    def test_a_mask_that_never_changes(self):
+        net = self.loader(Net(), shuffle=True).set("input.hash", INPUT, float)
+        mask = net._add("input", "mask", "")
+        found = one(repeated_batch, net.set("input.hash", mask, 1.0))
+        assert found is not None
+        assert found.level == Level.NOTE
+
     def test_shuffled_it_is_a_note(self):
         net = self.loader(Net(), shuffle=True).set("input.hash", INPUT, float)
         found = one(repeated_batch, net)

@@ -207,6 +207,25 @@ class TestCollapse:
     def test_the_search_at_the_start(self):
         assert one(gradscaler_collapse, self.scaled(lambda t: t < 20, 4.0)) is None
 
+    def early(self, code: float, steps: int = 6) -> Net:
+        net = self.scaled(lambda t: True, lambda t: 65536.0 * 2.0**-t, steps)
+        return net.each_step("loss.nonfinite", LOSS, code)
+
+    def test_a_loss_that_was_nan_before_it_was_scaled(self):
+        found = one(
+            gradscaler_collapse, self.early(1.0), [cycle("scale backward scaler_step", 0, 5)]
+        )
+        assert found is not None
+        assert (found.level, found.line) == (Level.SICK, 30)
+        assert (found.values["kind"], found.values["skipped"]) == ("never", 6)
+
+    def test_a_scale_that_is_still_looked_for(self):
+        assert one(gradscaler_collapse, self.early(2.0)) is None, "infinite: scaled too far"
+        assert one(gradscaler_collapse, self.early(0.0)) is None
+        assert one(gradscaler_collapse, self.early(1.0, 3)) is None
+        stepped = self.early(1.0).each_step("scaler.skipped", RUN, lambda t: 1.0 if t else math.nan)
+        assert one(gradscaler_collapse, stepped) is None
+
     def test_a_scale_that_grows_every_ten_steps(self):
         net = self.scaled(lambda t: t % 10 == 9, lambda t: 8.0 if t % 10 == 8 else 4.0)
         assert one(gradscaler_collapse, net) is None

@@ -210,8 +210,10 @@ class TestBroadcast:
 
 
 class TestTargets:
-    def regression(self, mean: float, std: float, loss, first: float = 0.3) -> Net:
-        net = called(Net(), "mse_loss", reduction="mean")
+    def regression(
+        self, mean: float, std: float, loss, first: float = 0.3, steps: int = 300
+    ) -> Net:
+        net = called(Net(steps=steps), "mse_loss", reduction="mean")
         net.set("target.mean", LOSSFN, mean).set("target.std", LOSSFN, std)
         net.set("prediction.rms", LOSSFN, first).set("lossfn.baseline", LOSSFN, std**2)
         return net.loss(loss)
@@ -224,6 +226,15 @@ class TestTargets:
         assert found.values["ratio"] == pytest.approx(math.hypot(500, 100) / 0.3, rel=1e-3)
         assert found.values["loss"] > found.values["baseline"] == pytest.approx(1e4)
         assert (found.file, found.line) == ("train.py", 18)
+
+    @pytest.mark.parametrize(
+        ("speed", "level"), [(0.05, Level.SUSPECT), (0.0, Level.SUSPECT), (5.0, Level.NOTE)]
+    )
+    def test_the_first_steps_lead_nowhere(self, speed: float, level: Level):
+        net = self.regression(500, 100, lambda t: 2.6e5 - 200 * t, steps=6)
+        found = one(target_unscaled, net.set("prediction.rms", LOSSFN, lambda t: 0.3 + speed * t))
+        assert found is not None
+        assert found.level == level
 
     def test_a_head_that_has_learned_the_scale_is_a_note(self):
         found = one(target_unscaled, self.regression(500, 100, lambda t: 2e3 + 2e5 * 0.9**t))

@@ -167,8 +167,16 @@ class TestStagnation:
             assert found is not None
             assert found.level == Level.SUSPECT
 
-    def test_few_looks(self):
-        assert one(bf16_stagnation, self.lost(Net(steps=15), 0.9)) is None
+    def test_the_first_batches_are_a_suspicion(self):
+        found = one(bf16_stagnation, self.lost(Net(steps=3), 0.9))
+        assert found is not None
+        assert found.level == Level.SUSPECT
+        assert one(bf16_stagnation, self.lost(Net(steps=2), 0.9)) is None
+        assert one(bf16_stagnation, self.lost(Net(steps=6), 0.1)) is None
+
+    def test_a_warm_up_passes_through_there(self):
+        net = self.lost(Net(steps=6), 0.9).each_step("lr", OPTIMIZER, lambda t: 1e-5 * (t + 1))
+        assert one(bf16_stagnation, net) is None
 
 
 class TestScaler:

@@ -68,6 +68,45 @@ class TestSick:
         assert found.values["kind"] == "tiny_factor"
         assert found.values["lr"] == pytest.approx(0.002**2 * 0.95**10, rel=1e-4)
 
+    def test_a_rate_for_a_factor_is_suspected_at_once(self):
+        found = scheduled(Net(steps=6), "LambdaLR", 0.002**2, base=0.002, steps=0)
+        assert found is not None
+        assert (found.level, found.values["kind"]) == (Level.SUSPECT, "tiny_factor")
+
+    @pytest.mark.parametrize(
+        ("rate", "base"),
+        [
+            (lambda t: 1e-6 * (t + 1), 1e-3),  # a warm-up of 1000 steps
+            (0.01, 0.1),  # of ten epochs
+            (3e-6, 2e-3),
+        ],
+    )
+    def test_first_rates_of_a_warm_up(self, rate, base):
+        assert scheduled(Net(steps=6), "LambdaLR", rate, base=base, steps=0) is None
+
+    def decayed(self, settings: dict[str, float], **data: object) -> Finding | None:
+        net = fact(Net(steps=26), "loader", key="loader1", length=13, iterators=2)
+        return scheduled(
+            net, "StepLR", lambda t: 0.1 if t < 20 else 0.01, settings=settings, **data
+        )
+
+    def test_a_decay_per_batch_is_suspected_when_it_sets_in(self):
+        found = self.decayed({"step_size": 20.0, "gamma": 0.1})
+        assert found is not None
+        assert (found.level, found.values["kind"]) == (Level.SUSPECT, "too_fast")
+        assert (found.first_step, found.values["step"]) == (20, 20)
+
+    @pytest.mark.parametrize(
+        ("settings", "data"),
+        [
+            ({"step_size": 26.0, "gamma": 0.1}, {}),  # two epochs, counted in batches
+            ({"step_size": 20.0, "gamma": 0.7}, {}),
+            ({"step_size": 20.0, "gamma": 0.1}, {"steps": 2}),  # per epoch
+        ],
+    )
+    def test_decays_that_are_meant(self, settings, data):
+        assert self.decayed(settings, **data) is None
+
     @pytest.mark.parametrize(
         ("period", "loader"),
         [(20, None), (20, {"length": 25, "iterators": 12}), (60, {"length": 5, "iterators": 60})],

@@ -19,8 +19,8 @@ BINARY = "binary_cross_entropy_with_logits"
 
 
 class TestSquaredClasses:
-    def net(self, *, rms: float = 0.25, gain: float = 0.8, **data: object) -> Net:
-        net = Net().loss(lambda t: 0.09 * (1 - gain * t / 300))
+    def net(self, *, rms: float = 0.25, gain: float = 0.8, steps: int = 300, **data: object) -> Net:
+        net = Net(steps=steps).loss(lambda t: 0.09 * (1 - gain * t / 300))
         net.set("lossfn.baseline", LOSSFN, 0.09).set("target.mean", LOSSFN, 0.1)
         net.set("prediction.mean", LOSSFN, 0.1).set("prediction.rms", LOSSFN, rms)
         told = {"producer": "softmax", "binary": True, "target_shape": [64, 10]}
@@ -38,6 +38,14 @@ class TestSquaredClasses:
         assert found.level == Level.SICK
         assert found.values["slope"] == pytest.approx(0.01 / 0.09, rel=1e-3)
         assert found.line == 18
+
+    def test_a_start_that_is_sure_and_wrong_is_a_suspicion(self):
+        for rms, gain, level in ((0.3, -0.4, Level.SUSPECT), (0.3, 0.4, Level.NOTE),
+                                 (0.11, -0.4, Level.NOTE)):  # fmt: skip
+            net = self.net(rms=rms, gain=gain, steps=6).loss(lambda t, g=gain: 0.09 * (1 - g))
+            found = one(mse_for_classification, net)
+            assert found is not None
+            assert found.level == level
 
     def test_unsure_and_bad_has_another_cause(self):
         found = one(mse_for_classification, self.net(rms=0.11, gain=-0.4))
@@ -59,8 +67,14 @@ class TestSquaredClasses:
 
 
 class TestRange:
-    def net(self, outside: float = 0.5, beyond: float = 0.4, **data: object) -> Net:
-        net = Net().set("target.outside", LOSSFN, outside).set("target.beyond", LOSSFN, beyond)
+    def net(
+        self, outside: float = 0.5, beyond: float = 0.4, steps: int = 300, **data: object
+    ) -> Net:
+        net = (
+            Net(steps=steps)
+            .set("target.outside", LOSSFN, outside)
+            .set("target.beyond", LOSSFN, beyond)
+        )
         net.set("target.std", LOSSFN, 1.0)
         told = {"producer": "relu", "producer_file": "train.py", "producer_line": 7, **data}
         return called(net, **{"function": "mse_loss", **told})
@@ -71,6 +85,13 @@ class TestRange:
         assert (found.level, found.line) == (Level.SICK, 7)
         assert found.values["kind"] == "targets"
         assert found.values["floor"] == pytest.approx(0.4)
+
+    def test_three_batches_prove_it(self):
+        found = one(output_activation_mismatch, self.net(steps=3))
+        assert found is not None
+        assert (found.level, found.line) == (Level.SICK, 7)
+        assert one(output_activation_mismatch, self.net(steps=2)) is None
+        assert one(output_activation_mismatch, self.net(0.0, 0.0, steps=6)) is None
 
     def test_a_few_targets_just_outside(self):
         found = one(output_activation_mismatch, self.net(0.03, 0.01))
@@ -188,8 +209,10 @@ class TestIgnored:
 
 
 class TestReduction:
-    def net(self, factor: float, lr: float = 0.1, *, optimizer: str = "SGD") -> Net:
-        net = Net(optimizer=optimizer).each_step("lr", OPTIMIZER, lr)
+    def net(
+        self, factor: float, lr: float = 0.1, *, optimizer: str = "SGD", steps: int = 300
+    ) -> Net:
+        net = Net(optimizer=optimizer, steps=steps).each_step("lr", OPTIMIZER, lr)
         net.set("lossfn.coefficient", LOSSFN, factor).each_step("batch.size", RUN, 64.0)
         return called(net)
 
@@ -200,6 +223,15 @@ class TestReduction:
         assert found.level == Level.SICK
         assert found.values["kind"] == "summed"
         assert found.values["rate"] == pytest.approx(6.4)
+
+    def test_a_sum_that_rises_from_the_first_steps_on_is_a_suspicion(self):
+        found = one(reduction_mistake, self.net(64.0, steps=6).loss(lambda t: 2.3 + t))
+        assert found is not None
+        assert (found.level, found.values["kind"]) == (Level.SUSPECT, "summed")
+        for factor, rate in ((64.0, 0.001), (1.0, 0.1)):
+            net = self.net(factor, rate, steps=6).loss(lambda t: 2.3 + t)
+            assert one(reduction_mistake, net) is None
+        assert one(reduction_mistake, self.net(64.0, steps=6).loss(lambda t: 2.3 - t / 9)) is None
 
     def test_divided_twice(self):
         net = self.net(1 / 64, 0.01).loss(lambda t: 2.3 - t / 2000)

@@ -12,9 +12,10 @@ from gradoctor.rules.evidence import as_pairs, diverged, no_progress, stuck
 from gradoctor.rules.evidence.evaluation import gap
 from gradoctor.rules.evidence.exclusions import Exclusion, converged
 from gradoctor.rules.evidence.loss import level
+from gradoctor.rules.evidence.timing import YOUNG
 
-FEW, HANDFUL = 8, 4
-FORWARDS, STEPS = 20, 200
+FEW, HANDFUL, TWO = 8, 4, 2
+FORWARDS, FIRST, STEPS = 20, 3, 200
 
 
 @rule(proof="structural", needs=("fact:mode",))
@@ -24,13 +25,15 @@ def bn_small_batch(run: Recording) -> Iterator[Finding]:
     The count is certain; that it does harm is not, so harm decides: training makes no progress,
     evaluation is one and a half times worse than training, or with four values and fewer the loss
     is still above half of blind guessing's after 200 steps. Sick at four values with harm, suspect
-    at eight; a note without. Norms over large images count every pixel and are not meant.
+    at eight; a note without. Over two values the outputs can only be plus and minus one number:
+    suspect from the first forwards on, until harm can be judged. Norms over large images count
+    every pixel and are not meant.
 
-    Values: samples, count, spread, kind (harmless, training or evaluation)
+    Values: samples, count, spread, kind (harmless, two, training or evaluation)
     """
     few = [
         n for n in batch_norms(run)
-        if n.samples <= FEW and int(n.fact.data.get("train") or 0) >= FORWARDS
+        if n.samples <= FEW and int(n.fact.data.get("train") or 0) >= _enough(run, n.samples)
     ]  # fmt: skip
     if not few:
         return
@@ -38,7 +41,9 @@ def bn_small_batch(run: Recording) -> Iterator[Finding]:
     exclusions = (converged(run),)
     harm = _harm(run, worst.samples, exclusions)
     grade = Level.NOTE
-    if harm != "harmless":
+    if harm == "two":
+        grade = Level.SUSPECT
+    elif harm != "harmless":
         grade = Level.SICK if worst.samples <= HANDFUL else Level.SUSPECT
     yield Finding(
         grade, (worst.site.id, *(n.site.id for n in few if n is not worst)), 0,
@@ -52,12 +57,18 @@ def bn_small_batch(run: Recording) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def _enough(run: Recording, samples: int) -> int:
+    return FIRST if run.steps < YOUNG and samples <= TWO else FORWARDS
+
+
 def _harm(run: Recording, samples: int, exclusions: tuple[Exclusion, ...]) -> str:
     difference = gap(run)
     if difference is not None and difference.worse:
         return "evaluation"
     if any(e.found for e in exclusions):
         return "harmless"
+    if run.steps < YOUNG and samples <= TWO:
+        return "two"
     known = level(run)
     slow = samples <= HANDFUL and run.steps >= STEPS and known is not None and known.now < 0.5
     stalled = diverged(run).found or stuck(run).found or no_progress(run).found

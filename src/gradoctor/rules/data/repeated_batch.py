@@ -10,8 +10,10 @@ import numpy as np
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence.timing import YOUNG
 
 STEPS = 10
+FEWEST = 3  # steps that no accident repeats: a suspicion, since a test may overfit one batch
 HALF = 0.5
 FEATURES = 16
 """Numbers of a sample from which on two samples are not equal by chance."""
@@ -23,8 +25,9 @@ def repeated_batch(run: Recording) -> Iterator[Finding]:
 
     Training on all data at once, or on one batch by intent, takes the batch from elsewhere or
     starts the loader once: neither is judged. A loader that shuffles gives other batches: then
-    nothing repeats. A note where more than half of a batch's rows equal another row, and rows are
-    too long for that to be chance.
+    nothing repeats. Three steps are a suspicion, which a check that overfits one batch for a moment
+    may raise, ten a proof. A note where more than half of a batch's rows equal another row, and
+    rows are too long for that to be chance.
 
     Values: kind (batch or within), steps (with the same batch), batches (the loader has), iterators
         (times it was started), share (of rows that equal another)
@@ -34,19 +37,21 @@ def repeated_batch(run: Recording) -> Iterator[Finding]:
     rows = run.series("batch.size").values
     for fact in run.facts_of("loader"):
         length, started = fact.data.get("length") or 0, int(fact.data.get("iterators") or 0)
-        again = started >= STEPS and int(fact.data.get("max_drawn") or 0) <= 1 and length > 1
+        again = started >= FEWEST and int(fact.data.get("max_drawn") or 0) <= 1 and length > 1
         size = fact.data.get("batch_size")
         # a loader that is peeked into once an epoch is not the one that feeds the training
         fed = not size or not len(rows) or float(np.median(rows)) == size
         if not again or not fed or started < 0.5 * run.steps:
             continue
         shuffled = bool(fact.data.get("shuffle"))
-        if same < STEPS and not shuffled:
+        repeats = same >= (FEWEST if run.steps < YOUNG else STEPS)
+        if not repeats and not (shuffled and started >= STEPS):
             continue
+        level = Level.SICK if same >= STEPS else Level.SUSPECT if repeats else Level.NOTE
         yield Finding(
-            Level.SICK if same >= STEPS else Level.NOTE, (), 0, max(0, run.steps - 1),
+            level, (), 0, max(0, run.steps - 1),
             {"kind": "batch", "steps": same, "batches": length, "iterators": started, "share": 0.0},
-            (Evidence("input.hash", same, STEPS, "steps"),), file=fact.file, line=fact.line,
+            (Evidence("input.hash", same, FEWEST, "steps"),), file=fact.file, line=fact.line,
         )  # fmt: skip
 
 
@@ -67,13 +72,13 @@ def _within(run: Recording) -> Iterator[Finding]:
 
 
 def _longest_run(run: Recording) -> int:
-    """Most looks in a row at which an input had the same hash."""
-    best = 0
+    """Most looks in a row at which every input had the same hash: a mask alone may never change."""
+    lengths = []
     for site in run.of_kind("input"):
         values = run.series("input.hash", site.id).values
         if len(values) < 2:
             continue
         breaks = np.flatnonzero(np.diff(values) != 0)
         edges = np.concatenate([[-1], breaks, [len(values) - 1]])
-        best = max(best, int(np.diff(edges).max()))
-    return best
+        lengths.append(int(np.diff(edges).max()))
+    return min(lengths, default=0)

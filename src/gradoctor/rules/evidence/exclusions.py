@@ -17,6 +17,9 @@ from gradoctor.rules.evidence.robust import median
 from gradoctor.rules.evidence.timing import learning_rate, optimizers, warm_up_end
 from gradoctor.rules.evidence.windows import recent_medians
 
+DRIFT = 0.5  # of the targets' mean, in their standard deviations
+GROWTH = 2.0  # of that deviation
+
 
 class Exclusion(NamedTuple):
     """A benign context that was looked for."""
@@ -145,6 +148,33 @@ def _judges_own_samples(run: Recording) -> bool:
     site = leading_function(run)
     calls = () if site is None else run.facts_of("loss_call", site.id)
     return not any(f.data.get("factor") for f in calls)
+
+
+def moving_targets(run: Recording) -> Exclusion:
+    """B10: the targets of a regression are another network's, or this one's of a moment ago.
+
+    Data have one distribution from the first third of the run to the last; what is learnt from
+    its own predictions (Q-learning, distillation of itself) has not, and its loss has no floor
+    against which a level or a fall could be held.
+    """
+    return run.derive("moving_targets", _moving_targets)
+
+
+def _moving_targets(run: Recording) -> Exclusion:
+    known = level(run)
+    site = known.site.id if known is not None and known.regression else -1
+    mean, spread = (run.series(f"target.{n}", site).values for n in ("mean", "std"))
+    third = min(len(mean), len(spread)) // 3
+    if third < 10:
+        return Exclusion("moving-targets", False)
+    first, last = mean[:third], mean[-third:]
+    begin, end = median(spread[:third]), median(spread[-third:])
+    # batches of one have no spread of their own: theirs is that of the means
+    noise = float(np.hypot(median(spread), min(np.std(first), np.std(last))))
+    drift = abs(median(last) - median(first)) / noise if noise > 0 else 0.0
+    growth = max(begin, end) / min(begin, end) if min(begin, end) > 0 else 1.0
+    moved = drift > DRIFT or growth > GROWTH
+    return Exclusion("moving-targets", moved, f"drift {drift:.2g}, spread x {growth:.2g}")
 
 
 def fine_tuning(run: Recording) -> Exclusion:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradoctor.recording import Recording, Series
-from gradoctor.rules.evidence.exclusions import adversarial, too_early
+from gradoctor.rules.evidence.exclusions import adversarial, moving_targets, too_early
 from gradoctor.rules.evidence.loss import Floats, Level, leading_loss, level, loss_values
 from gradoctor.rules.evidence.persistence import recovers, window
 from gradoctor.rules.evidence.robust import bootstrap_difference, ema, mad, median
@@ -51,7 +51,7 @@ def _nonfinite(run: Recording) -> Harm:
 def _grown(run: Recording) -> Harm:
     """Smoothed loss above 1.5 times its best and above the baseline for >= 20 steps to the end."""
     losses = loss_values(run)
-    if len(losses) < 40 or adversarial(run).found:
+    if len(losses) < 40 or adversarial(run).found or moving_targets(run).found:
         return NONE
     smooth = ema(losses.values, 10)
     start = float(np.abs(losses.values[:20]).max())
@@ -185,6 +185,8 @@ def _no_progress(run: Recording) -> Harm:
     losses = loss_values(run).after(start_step(run))
     lr = learning_rate(run)
     if len(losses) < 60 or adversarial(run).found or _is_surrogate(run, losses):
+        return NONE
+    if moving_targets(run).found:
         return NONE
     if len(lr) and float(np.max(lr.values)) <= 0:
         return NONE

@@ -8,6 +8,7 @@ from gradoctor.recording import EMPTY_SERIES, Recording, Series
 from gradoctor.records import Site
 
 EARLIEST = 20  # no statistical verdict before this step, whatever the optimizer
+YOUNG = 20  # steps: before, a proof that still waits for its harm is worth a suspicion
 
 
 def is_final(run: Recording) -> bool:

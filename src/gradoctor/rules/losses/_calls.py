@@ -9,6 +9,7 @@ import numpy as np
 
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Fact, Finding, Level, Site
+from gradoctor.rules.evidence import recent_medians
 
 BATCHES = 3
 
@@ -28,6 +29,15 @@ def always(run: Recording, statistic: str, site: int, least: float) -> bool:
     """The statistic was at least this in every batch that was looked at, three at least."""
     values = run.series(statistic, site).values
     return len(values) >= BATCHES and bool(np.all(values >= least))
+
+
+def usual(run: Recording, statistic: str, site: int) -> float | None:
+    """The median of late; of all that was seen while the run is too young for that."""
+    late = recent_medians(run, statistic).get(site)
+    if late is not None:
+        return late
+    values = run.series(statistic, site).values
+    return float(np.median(values)) if len(values) >= BATCHES else None
 
 
 def finding(

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Fact, Finding, Level
 from gradoctor.rules._rule import rule
-from gradoctor.rules.evidence import recent_medians, stuck
+from gradoctor.rules.evidence import stuck
 from gradoctor.rules.evidence.loss import level
-from gradoctor.rules.losses._calls import BATCHES, calls, finding
+from gradoctor.rules.evidence.timing import YOUNG
+from gradoctor.rules.losses._calls import BATCHES, calls, finding, usual
 
 FLAT = 0.5
 """Slope of a sigmoid or softmax, p(1 - p), over that at the targets' own frequency."""
@@ -22,8 +23,8 @@ def mse_for_classification(run: Recording) -> Iterator[Finding]:
 
     Its gradient has the activation's slope as a factor, which is 0 where the network is sure and
     wrong. A note while it learns; sick when after 200 steps it is worse than a constant guess, or
-    stuck there, with its outputs in the flat parts. What rebuilds its own input (an autoencoder)
-    predicts no class.
+    stuck there, with its outputs in the flat parts; suspect where it starts like that. What
+    rebuilds its own input (an autoencoder) predicts no class.
 
     Values: kind (slow or stuck), producer, slope
     """
@@ -33,24 +34,28 @@ def mse_for_classification(run: Recording) -> Iterator[Finding]:
             continue
         if fact.count < BATCHES or _rebuilds(run, fact):
             continue
-        size = recent_medians(run, "prediction.rms").get(site.id)
-        mean = recent_medians(run, "prediction.mean").get(site.id)
-        share = recent_medians(run, "target.mean").get(site.id)
+        size = usual(run, "prediction.rms", site.id)
+        mean = usual(run, "prediction.mean", site.id)
+        share = usual(run, "target.mean", site.id)
         slope = float("nan")
         if size is not None and mean is not None and share is not None and 0 < share < 1:
             slope = max(0.0, mean - size**2) / (share * (1 - share))
-        lost = slope < FLAT and _is_lost(run)
-        values = {"kind": "stuck" if lost else "slow", "producer": made, "slope": slope}
+        level = _level(run) if slope < FLAT else Level.NOTE
+        kind = "stuck" if level > Level.NOTE else "slow"
+        values = {"kind": kind, "producer": made, "slope": slope}
         yield finding(
-            run, site, Level.SICK if lost else Level.NOTE, values,
+            run, site, level, values,
             Evidence("prediction.rms", slope, FLAT, "slope"),
         )  # fmt: skip
 
 
-def _is_lost(run: Recording) -> bool:
+def _level(run: Recording) -> Level:
+    """Of outputs in the flat parts. Few runs start there, and worse than a guess at that."""
     known = level(run)
-    worse = known is not None and run.steps >= PATIENCE and known.now < 0
-    return worse or stuck(run).found
+    worse = known is not None and known.now < 0
+    if stuck(run).found or (worse and run.steps >= PATIENCE):
+        return Level.SICK
+    return Level.SUSPECT if worse and run.steps < YOUNG else Level.NOTE
 
 
 def _rebuilds(run: Recording, fact: Fact) -> bool:

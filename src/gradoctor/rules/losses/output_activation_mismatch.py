@@ -12,7 +12,7 @@ from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import recent_medians, worst_outcome
 from gradoctor.rules.evidence.exclusions import converged
 from gradoctor.rules.evidence.robust import median
-from gradoctor.rules.losses._calls import BATCHES, calls, finding, where_made
+from gradoctor.rules.losses._calls import BATCHES, calls, finding, usual, where_made
 
 OUTSIDE = 0.01  # of the targets
 FLOOR = 0.1  # of the baseline, that the best prediction within the range cannot go below
@@ -42,9 +42,9 @@ def output_activation_mismatch(run: Recording) -> Iterator[Finding]:
 
 def _targets(run: Recording, site: Site, fact: Fact) -> Iterator[Finding]:
     seen = run.series("target.outside", site.id).values
-    outside = recent_medians(run, "target.outside").get(site.id)
-    beyond = recent_medians(run, "target.beyond").get(site.id)
-    spread = recent_medians(run, "target.std").get(site.id)
+    outside = usual(run, "target.outside", site.id)
+    beyond = usual(run, "target.beyond", site.id)
+    spread = usual(run, "target.std", site.id)
     if len(seen) < BATCHES or outside is None or beyond is None or not spread:
         return
     if outside <= OUTSIDE:

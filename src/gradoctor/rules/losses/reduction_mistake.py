@@ -13,7 +13,7 @@ from gradoctor.rules.evidence import recent_medians, worst_outcome
 from gradoctor.rules.evidence.exclusions import accumulating, adversarial
 from gradoctor.rules.evidence.loss import leading_function, level
 from gradoctor.rules.evidence.robust import median
-from gradoctor.rules.evidence.timing import is_adaptive, learning_rate, optimizers
+from gradoctor.rules.evidence.timing import YOUNG, is_adaptive, learning_rate, optimizers
 from gradoctor.rules.losses._calls import BATCHES, calls, finding
 
 NEAR = 0.05
@@ -21,6 +21,7 @@ FEWEST = 8  # terms from which on the factor is no chance
 HOT = 1.0  # learning rate times the terms, over 1 - momentum: far beyond any usual rate
 COLD = 1e-3  # the rate that is left when the mean is divided by the batch once more
 LEARNT = 0.3
+RISEN = 1.2
 PATIENCE = 200
 
 
@@ -30,8 +31,9 @@ def reduction_mistake(run: Recording) -> Iterator[Finding]:
 
     Adam-like optimizers do not mind: nothing is said of them. For SGD the factor multiplies the
     rate. Summed: sick when the run diverged or is stuck and the rate times N is beyond any usual
-    one. Divided twice: sick when after 200 steps the loss is still close to its baseline and the
-    rate that is left is below a thousandth. Without harm it is a choice.
+    one, suspect when with such a rate the loss rises from its first steps on. Divided twice: sick
+    when after 200 steps the loss is still close to its baseline and the rate that is left is below
+    a thousandth. Without harm it is a choice.
 
     Values: kind (summed or divided), factor, terms, rate (learning rate times the factor)
     """
@@ -46,10 +48,12 @@ def reduction_mistake(run: Recording) -> Iterator[Finding]:
         factor, terms = median(weights), _terms(run, called, fact)
         summed = [n for n in terms if n >= FEWEST and abs(factor / n - 1) < NEAR]
         divided = [n for n in terms if n >= FEWEST and abs(factor * n - 1) < NEAR]
-        if summed and rate * factor > HOT and worst_outcome(run).found:
-            yield _finding(run, site, "summed", factor, summed[0], rate)
+        if summed and rate * factor > HOT:
+            found = Level.SICK if worst_outcome(run).found else _overshoots(run, site)
+            if found > Level.NOTE:
+                yield _finding(run, site, "summed", factor, summed[0], rate, found)
         elif divided and rate * factor < COLD and _slow(run) and not accumulating(run).found:
-            yield _finding(run, site, "divided", factor, divided[0], rate)
+            yield _finding(run, site, "divided", factor, divided[0], rate, Level.SICK)
 
 
 def _terms(run: Recording, site: Site, fact: Fact) -> tuple[int, ...]:
@@ -73,9 +77,19 @@ def _slow(run: Recording) -> bool:
     return known is not None and run.steps >= PATIENCE and known.now < LEARNT
 
 
+def _overshoots(run: Recording, site: Site) -> Level:
+    """In its first steps, the loss of different batches rose above a guess's and its own start."""
+    values = run.series("lossfn.value", site.id).values
+    base = run.series("lossfn.baseline", site.id).values
+    if run.steps >= YOUNG or len(values) < 2 * BATCHES or not len(base):
+        return Level.NOTE
+    worse = median(values[-BATCHES:]) > RISEN * max(float(values[0]), float(base[-1]))
+    return Level.SUSPECT if worse else Level.NOTE
+
+
 def _finding(
-    run: Recording, site: Site, kind: str, factor: float, terms: int, rate: float
+    run: Recording, site: Site, kind: str, factor: float, terms: int, rate: float, level: Level
 ) -> Finding:
     values = {"kind": kind, "factor": factor, "terms": terms, "rate": rate * factor}
     limit = float(terms) if kind == "summed" else 1.0 / terms
-    return finding(run, site, Level.SICK, values, Evidence("lossfn.coefficient", factor, limit))
+    return finding(run, site, level, values, Evidence("lossfn.coefficient", factor, limit))

@@ -11,12 +11,15 @@ from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence.loss import level as loss_level
+from gradoctor.rules.evidence.timing import YOUNG
 from gradoctor.rules.losses._calls import calls, finding
 
 BITS = 5.0
 NATURAL = 0.125
 """Least size of the first predictions: a head that starts at zero says nothing of the scale."""
 SKEWED = 20.0
+FEWEST = 3  # batches
+MANY = 1000  # steps
 REGRESSION = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 
 
@@ -24,7 +27,8 @@ REGRESSION = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 def target_unscaled(run: Recording) -> Iterator[Finding]:
     """Targets are 32 times the first predictions or more; the loss is worse than a constant's.
 
-    The harm decides: a head that has learned the scale by the end is left in peace.
+    The harm decides: a head that has learned the scale by the end is left in peace. In the first
+    steps, which show no harm, it is a suspicion where these steps lead nowhere near the targets.
 
     Positive targets that reach 20 times their mean ask for a logarithm rather than for a scale.
 
@@ -35,8 +39,8 @@ def target_unscaled(run: Recording) -> Iterator[Finding]:
     for site, _ in calls(run, *REGRESSION):
         mean = np.abs(run.series("target.mean", site.id).values)
         std = run.series("target.std", site.id).values
-        first = run.series("prediction.rms", site.id).values[:3]
-        if len(std) < 3 or not len(first):
+        first = run.series("prediction.rms", site.id).values[:FEWEST]
+        if len(std) < FEWEST or not len(first):
             continue
         size = float(np.hypot(np.median(mean), np.median(std)))
         start = max(float(np.median(first)), NATURAL)
@@ -49,7 +53,11 @@ def target_unscaled(run: Recording) -> Iterator[Finding]:
             "mean": float(np.median(mean)), "std": float(np.median(std)), "prediction": start,
             "ratio": size / start, "loss": known.baseline * (1 - gain), "baseline": known.baseline,
         }  # fmt: skip
-        level = Level.SICK if gain < 0 and run.steps >= 50 else Level.NOTE
+        level = Level.NOTE
+        if gain < 0 and run.steps >= 50:
+            level = Level.SICK
+        elif gain < 0 and run.steps < YOUNG and _is_far(run, site.id, size):
+            level = Level.SUSPECT
         yield finding(run, site, level, values, Evidence("target.std", bits, BITS, "bits"))
 
 
@@ -57,3 +65,13 @@ def _is_skewed(run: Recording, site: int, mean: float) -> bool:
     """All targets are positive and the largest lies many means away: prices, counts, sizes."""
     low, high = run.series("target.min", site).values, run.series("target.max", site).values
     return len(low) > 0 and float(low.min()) > 0 and float(high.max()) > SKEWED * mean
+
+
+def _is_far(run: Recording, site: int, size: float) -> bool:
+    """At the speed of its first steps the prediction needs thousands more to reach that size."""
+    seen = run.series("prediction.rms", site)
+    if len(seen) < 2 * FEWEST:
+        return False
+    first, last = float(np.median(seen.values[:FEWEST])), float(np.median(seen.values[-FEWEST:]))
+    speed = abs(last - first) / max(1, int(seen.steps[-1] - seen.steps[FEWEST - 1]))
+    return size - last > MANY * speed

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Fact, Finding, Level
 from gradoctor.rules._rule import rule
-from gradoctor.rules.numerics._scaler import RATE, refused
+from gradoctor.rules.numerics._scaler import RATE, never_stepped, refused
 from gradoctor.rules.wiring._who import first_event
 
 MOST = 0.5
@@ -23,9 +23,15 @@ def gradscaler_collapse(run: Recording) -> Iterator[Finding]:
     float16 has too little room already. Fewer than half of the steps lost, with a scale of 1 or
     more: a suspicion, since the others train.
 
-    Values: skipped (steps), share, scale, op (that made the first bad value, or '')
+    No scale mends a loss that is NaN before it is scaled: five such steps, the first of the run and
+    every one of them refused, are a proof.
+
+    Values: kind (late or never), skipped (steps), share, scale,
+    op (that made the first bad value, or '')
     """
-    lost = refused(run)
+    lost, kind = refused(run), "late"
+    if not lost.excessive:
+        lost, kind = never_stepped(run), "never"
     if not lost.excessive:
         return
     scales = run.series("scaler.scale").values
@@ -34,7 +40,7 @@ def gradscaler_collapse(run: Recording) -> Iterator[Finding]:
     place = _birth(run) or first_event(run, "scaler_step")
     yield Finding(
         Level.SICK if sick else Level.SUSPECT, (), lost.first, max(lost.first, run.steps - 1),
-        {"skipped": lost.steps, "share": lost.rate, "scale": scale,
+        {"kind": kind, "skipped": lost.steps, "share": lost.rate, "scale": scale,
          "op": str(place.data.get("op") or "") if isinstance(place, Fact) else ""},
         (Evidence("scaler.skipped", lost.rate, RATE, "fraction"),
          Evidence("scaler.scale", scale, LEAST)),

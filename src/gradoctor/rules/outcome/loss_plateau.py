@@ -12,6 +12,7 @@ from gradoctor.rules.evidence.exclusions import (
     Exclusion,
     adversarial,
     converged,
+    moving_targets,
     schedule_tail,
     warming_up,
 )
@@ -27,7 +28,8 @@ def loss_plateau(run: Recording) -> Iterator[Finding]:
     """No significant progress over the last 500 steps.
 
     An outcome: what caused it is another finding. Suspect at most, and only where the loss is still
-    close to its baseline; a plateau lower down may well be the floor of the task.
+    close to its baseline; a plateau lower down may well be the floor of the task. Where the targets
+    move with what is learnt, a loss that does not fall says nothing.
 
     Values: steps, loss, fall, r
     """
@@ -44,6 +46,7 @@ def loss_plateau(run: Recording) -> Iterator[Finding]:
         schedule_tail(run),
         warming_up(run),
         adversarial(run),
+        moving_targets(run),
     )
     if low > 0 or any(e.found for e in exclusions):
         return

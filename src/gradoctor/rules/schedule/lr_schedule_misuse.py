@@ -11,7 +11,7 @@ from gradoctor.recording import Recording, Series
 from gradoctor.records import Evidence, Fact, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence.exclusions import converged
-from gradoctor.rules.evidence.timing import is_final
+from gradoctor.rules.evidence.timing import YOUNG, is_final
 
 CYCLIC = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR")
 STEPPED = ("ExponentialLR", "MultiStepLR", "StepLR")
@@ -19,6 +19,10 @@ EARLY = 0.25
 GONE = 1e-3
 SPENT = (0.1, 0.05)  # of the run; of the highest rate
 STILL = 10
+JUDGED = 100  # steps from which on a spent rate can be told
+FIRST = 3  # steps
+FACTOR, EXACT = 0.02, 1e-5  # a factor that small is no warm-up's first; the square, to the bit
+AHEAD, LITTLE = 5, 0.01  # epochs; of the rate
 
 
 Rates = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -31,7 +35,9 @@ def lr_schedule_misuse(run: Recording) -> Iterator[Finding]:
     Or the rate that it gives is zero, or the square of what was meant (a LambdaLR that returns a
     rate instead of a factor). Cyclic schedules may return; a rate of zero at the end of a schedule
     is its end; a rate that still climbs is warming up; one that fell early is fine where the run
-    has converged all the same; a plateau scheduler follows its metric.
+    has converged all the same; a plateau scheduler follows its metric. In the first steps a rate
+    that is the square of the optimizer's, or a decay per batch that leaves nothing to the sixth
+    epoch, is a suspicion.
 
     Values: kind (before_first_step, too_fast, zero, tiny_factor, turned_up, too_slow,
     never_stepped, wrong_mode, dead_optimizer), scheduler, lr (now), first (at the start), step
@@ -69,9 +75,21 @@ def _fault(run: Recording, fact: Fact, rate: Series) -> tuple[str, int, Level]:
     ahead = steps == of_optimizer + 1
     if data.get("before_first_step") and of_optimizer > 0 and not began_skipped and not ahead:
         found = "before_first_step", 0, Level.SICK
-    elif len(rate) and run.steps >= 20:
+    elif len(rate) and run.steps >= YOUNG:
         found = _of_rates(run, data, rate)
-    return found
+    return found if found[0] or len(rate) < FIRST else _at_first(run, data, rate)
+
+
+def _at_first(run: Recording, data: Mapping[str, Any], rate: Series) -> tuple[str, int, Level]:
+    """What the first steps let suspect, while the run is too young for more."""
+    values, base = rate.values.astype(np.float64), _base(data)
+    kind, still = str(data.get("class") or ""), bool((rate.values == rate.values[0]).all())
+    squared = 0 < base <= FACTOR and abs(values[0] / base**2 - 1) < EXACT
+    if kind == "LambdaLR" and run.steps < YOUNG and still and squared:
+        return "tiny_factor", 0, Level.SUSPECT
+    if kind in STEPPED and len(values) < JUDGED and _rushes(run, data, values):
+        return "too_fast", int(rate.steps[int(np.argmax(values < values[0]))]), Level.SUSPECT
+    return "", 0, Level.NOTE
 
 
 def _of_rates(run: Recording, data: Mapping[str, Any], rate: Series) -> tuple[str, int, Level]:
@@ -123,9 +141,28 @@ def _is_squared(data: Mapping[str, Any], values: Rates) -> bool:
 
 def _is_spent(data: Mapping[str, Any], values: Rates) -> bool:
     """Stepped at every batch, it left a twentieth of the rate or less to nine tenths of the run."""
-    per_step = int(data.get("steps") or 0) >= 0.9 * int(data.get("optimizer_steps") or 1)
     rest = values[int(SPENT[0] * len(values)) :]
-    return per_step and len(values) >= 100 and bool((rest <= SPENT[1] * values.max()).all())
+    spent = bool((rest <= SPENT[1] * values.max()).all())
+    return _per_batch(data) and len(values) >= JUDGED and spent
+
+
+def _rushes(run: Recording, data: Mapping[str, Any], values: Rates) -> bool:
+    """Stepped at every batch, it fell, and at that pace little is left of it in five epochs.
+
+    A decay every so many whole epochs was counted in batches on purpose.
+    """
+    settings = data.get("settings") or {}
+    lengths = [int(f.data.get("length") or 0) for f in run.facts_of("loader")]
+    gamma, size = float(settings.get("gamma") or 1), int(settings.get("step_size") or 1)
+    longest = max(lengths, default=0)
+    if longest < 2 or not 0 < gamma < 1 or (size > 1 and size % longest == 0):
+        return False
+    left = gamma ** (AHEAD * longest // size)
+    return _per_batch(data) and float(values[-1]) < float(values[0]) and left <= LITTLE
+
+
+def _per_batch(data: Mapping[str, Any]) -> bool:
+    return int(data.get("steps") or 0) >= 0.9 * int(data.get("optimizer_steps") or 1)
 
 
 def _turns_up(data: Mapping[str, Any], values: Rates) -> bool:
@@ -140,10 +177,9 @@ def _counts_batches(run: Recording, data: Mapping[str, Any]) -> bool:
     It is shorter than an epoch, or the number of epochs that were run. Any other period, or one
     that is stepped each epoch, comes back by design.
     """
-    per_step = int(data.get("steps") or 0) >= 0.9 * int(data.get("optimizer_steps") or 1)
     loaders = [f.data for f in run.facts_of("loader") if f.data.get("length")]
     period = float((data.get("settings") or {}).get("T_max") or 0)
-    return per_step and (
+    return _per_batch(data) and (
         not loaders or any(period < d["length"] or period == d.get("iterators") for d in loaders)
     )
 
