@@ -187,6 +187,11 @@ class TestEditedWeights:
             assert found is not None
             assert (found.level, found.values["kind"]) == (Level.NOTE, "edited")
 
+    def test_an_embedding_that_rescales_its_rows(self):
+        net = self.edited(Net(), weights=1, undone=0, op="")
+        assert one(edited_weights, net) is not None
+        assert one(edited_weights, net.change(net.weights[0], role="embedding")) is None
+
     @pytest.mark.parametrize(
         "changes", [{"op": "clamp_"}, {"op": "mul_"}, {"op": "add_"}, {"edited": 9}, {"checked": 5}]
     )

@@ -23,14 +23,15 @@ def edited_weights(run: Recording) -> Iterator[Finding]:
 
     Undone: of half of the weights nine tenths of each step were taken back, at four comparisons of
     five: sick when the loss makes no progress, else suspect (adaptation that starts again for each
-    sample), and suspect where a saved state is loaded. Otherwise a note: noise, projections and
-    averages may be meant. Bounds, masks, noise and decay by hand are not told.
+    sample), and suspect where a saved state is loaded. Otherwise a note: projections and averages
+    may be meant. Bounds, masks, noise and decay by hand are not told, nor embeddings, which
+    renormalise their own rows.
 
     Values: kind (undone or edited), count (weights), op, names
     """
     facts = [f for f in run.facts_of("edited") if _is_followed(run, f)]
     undone = [f for f in facts if _share(f, "undone") >= MOST]
-    edited = [f for f in facts if _share(f, "edited") >= MOST and f.data.get("op") not in MEANT]
+    edited = [f for f in facts if _share(f, "edited") >= MOST and not _is_meant(run, f)]
     if len(undone) >= HALF * max(1, _matrices(run)):
         harmed = no_progress(run).found and undone[0].data.get("op") != "load_state_dict"
         yield _finding(run, Level.SICK if harmed else Level.SUSPECT, "undone", undone)
@@ -40,6 +41,13 @@ def edited_weights(run: Recording) -> Iterator[Finding]:
 
 def _is_followed(run: Recording, fact: Fact) -> bool:
     return fact.site in run.sites and int(fact.data.get("checked") or 0) >= CHECKED
+
+
+def _is_meant(run: Recording, fact: Fact) -> bool:
+    """Arithmetic in place, or an embedding, whose ``max_norm`` rescales rows as they are read."""
+    site = run.sites.get(fact.site if fact.site is not None else -1)
+    rows = site is not None and site.meta.get("role") == "embedding"
+    return rows or fact.data.get("op") in MEANT
 
 
 def _share(fact: Fact, what: str) -> float:
