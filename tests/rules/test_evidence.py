@@ -152,6 +152,13 @@ class TestHarm:
         assert not diverged(net.build()).found
         assert diverged(net.each_step("loss.value", LOSS, lambda t: policy(t) + t**2).build()).found
 
+    def test_a_loss_of_the_scripts_own_that_grows_with_the_returns_has_not_diverged(self):
+        net = Net(steps=400).each_step("loss.value", LOSS, lambda t: 15 + 0.2 * t)
+        assert diverged(net.build()).found
+        net.rows.pop("lossfn.value")
+        assert not diverged(net.build()).found
+        assert diverged(net.each_step("loss.value", LOSS, lambda t: 1.5 * 1.03**t).build()).found
+
     def test_a_surrogate_that_stays_level_has_not_stopped_progressing(self):
         net = Net(steps=400).each_step("loss.value", LOSS, lambda t: 0.1 * (-1) ** t)
         net.rows.pop("lossfn.value")
