@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from builders import INPUT, LOSSFN, RUN, Net
+from builders import INPUT, LOSS, LOSSFN, RUN, Net
 from gradoctor.diagnosis import diagnose
 from gradoctor.records import Level
 from gradoctor.rules.data.class_imbalance import class_imbalance
@@ -137,6 +137,11 @@ class TestIndependent:
     def test_dead_layers(self):
         net = self.net()
         net.set("act.centred_ratio", net.layers[2], 1e-3)
+        assert one(labels_independent_of_inputs, net) is None
+
+    def test_a_loss_that_creeps_down_is_no_chance(self):
+        net = self.net()
+        net.each_step("loss.value", LOSS, lambda t: 2.30 - 0.0001 * t + 0.002 * (-1) ** t)
         assert one(labels_independent_of_inputs, net) is None
 
     def test_nothing_moves(self):

@@ -197,6 +197,13 @@ class TestBatchNormMismatch:
     def test_an_overfitted_net_whose_statistics_agree(self):
         assert one(bn_train_eval_mismatch, self.net(gap=0.1)) is None
 
+    def test_statistics_that_lag_behind_weights_in_full_motion(self):
+        net = self.net().loss(lambda t: 2.3 if t < 350 else 0.3)
+        found = one(bn_train_eval_mismatch, net)
+        assert found is not None
+        assert found.level == Level.SUSPECT
+        assert ("too-early", True) in found.exclusions
+
     def test_other_inputs_are_another_disease(self):
         net = self.net()
         net.set("input.eval_shift", INPUT, 4.0)

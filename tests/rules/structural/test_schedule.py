@@ -135,13 +135,22 @@ class TestSick:
         assert found.level == Level.SUSPECT
         assert found.values["kind"] == "never_stepped"
 
-    def test_plateau_in_the_wrong_mode(self):
+    @pytest.mark.parametrize(
+        ("last", "level"), [(0.5, Level.SUSPECT), (1.5, Level.NOTE), (None, Level.NOTE)]
+    )
+    def test_plateau_in_the_wrong_mode(self, last, level):
+        net = Net()
+        if last is not None:
+            site = net._add(
+                "lossfn", "eval", "cross_entropy", function="cross_entropy", evaluation=True
+            )
+            net.each_step("eval.loss", site, lambda t: 1.0 + (last - 1.0) * t / 300)
         found = scheduled(
-            Net(), "ReduceLROnPlateau", lambda t: 0.1 * 0.1 ** (t // 40), mode="max",
+            net, "ReduceLROnPlateau", lambda t: 0.1 * 0.1 ** (t // 40), mode="max",
             metric_falls=True, steps=10,
         )  # fmt: skip
         assert found is not None
-        assert found.level == Level.SUSPECT
+        assert found.level == level
         assert found.values["kind"] == "wrong_mode"
 
     def test_bound_to_an_optimizer_that_never_steps(self):

@@ -9,9 +9,10 @@ from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.architecture._norms import BatchNorm, batch_norms
 from gradoctor.rules.evidence import UndecidedError, as_pairs, start_step
-from gradoctor.rules.evidence.evaluation import gap
+from gradoctor.rules.evidence.evaluation import Gap, gap, training_loss
 from gradoctor.rules.evidence.exclusions import Exclusion
 from gradoctor.rules.evidence.probes import Probed, probed, weighed
+from gradoctor.rules.evidence.robust import median
 
 STEPS = 50  # five times what the running mean needs to forget its start, at a momentum of 0.1
 APART = 0.2  # of the loss in train mode: what the same batch must lose in eval mode
@@ -50,7 +51,10 @@ def bn_train_eval_mismatch(run: Recording) -> Iterator[Finding]:
             yield _by_probe(run, shown, norms, off)
         return
     worst = max(off, key=lambda n: n.off)
-    exclusions = (Exclusion("unlike-input", _unlike(run)),)
+    exclusions = (
+        Exclusion("unlike-input", _unlike(run)),
+        Exclusion("too-early", _still_falling(run, difference)),
+    )
     level = Level.SICK if difference.bad else Level.SUSPECT
     level = Level(max(Level.NOTE, level - sum(e.found for e in exclusions)))
     yield Finding(
@@ -65,6 +69,16 @@ def bn_train_eval_mismatch(run: Recording) -> Iterator[Finding]:
         (*_gaps(worst), Evidence("eval.loss", difference.ratio, 2.0, "ratio", difference.site.id)),
         as_pairs(exclusions),
     )  # fmt: skip
+
+
+def _still_falling(run: Recording, difference: Gap) -> bool:
+    """Over the passes that were judged training itself got on by a tenth of blind guessing.
+
+    Its weights move so fast that running statistics cannot keep up; they do when it slows down.
+    """
+    losses = training_loss(run)
+    before = median(losses.values[losses.steps <= difference.since][-10:])
+    return before - median(losses.values[-10:]) > 0.1 * difference.baseline
 
 
 def _shown(run: Recording) -> Probed | None:

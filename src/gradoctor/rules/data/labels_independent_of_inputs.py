@@ -9,8 +9,9 @@ from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import as_pairs, is_final, recent_medians, stuck
 from gradoctor.rules.evidence.exclusions import Exclusion, too_early, warming_up
-from gradoctor.rules.evidence.loss import level
+from gradoctor.rules.evidence.loss import level, loss_values
 from gradoctor.rules.evidence.probes import probed
+from gradoctor.rules.evidence.robust import bootstrap_difference
 
 NOISE = 2.0  # gradient signal over noise: 1 is pure noise, rates too low show 5 and more
 ALIVE = 0.1  # of a hidden layer's output that differs from sample to sample
@@ -33,7 +34,7 @@ def labels_independent_of_inputs(run: Recording) -> Iterator[Finding]:
     """
     known = level(run)
     outcome = stuck(run)
-    if known is None or not outcome.found:
+    if known is None or not outcome.found or _falls(run):
         return
     snr = recent_medians(run, "grad.snr").get(0)
     trial = probed(run, "overfit")
@@ -60,6 +61,15 @@ def labels_independent_of_inputs(run: Recording) -> Iterator[Finding]:
         evidence=tuple(evidence),
         exclusions=as_pairs(exclusions),
     )
+
+
+def _falls(run: Recording) -> bool:
+    """Slowly, but beyond chance, over the last half: something in the inputs does say it."""
+    losses = loss_values(run).values
+    half = losses[len(losses) // 2 :]
+    third = len(half) // 3
+    low, _ = bootstrap_difference(half[:third], half[-third:])
+    return third >= 20 and low > 0
 
 
 def _is_alive(run: Recording, *, able: bool) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from gradoctor.recording import Recording, Series
 from gradoctor.records import Evidence, Fact, Finding, Level
 from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence.evaluation import evaluations
 from gradoctor.rules.evidence.exclusions import converged
 from gradoctor.rules.evidence.timing import YOUNG, is_final
 
@@ -109,7 +110,8 @@ def _of_rates(run: Recording, data: Mapping[str, Any], rate: Series) -> tuple[st
         found = "zero", 0, Level.SICK
     elif kind == "ReduceLROnPlateau":
         wrong = data.get("mode") == "max" and data.get("metric_falls") and values[-1] < values[0]
-        found = ("wrong_mode", 0, Level.SUSPECT) if wrong else found
+        level = Level.SUSPECT if _evaluation_falls(run) else Level.NOTE
+        found = ("wrong_mode", 0, level) if wrong else found
     elif low.any() and early and is_final(run) and kind not in CYCLIC:
         found = "too_fast", int(rate.steps[gone]), Level.SICK
     elif kind in STEPPED and is_final(run) and _is_spent(data, values) and not converged(run).found:
@@ -122,6 +124,11 @@ def _of_rates(run: Recording, data: Mapping[str, Any], rate: Series) -> tuple[st
     elif not data.get("steps") and is_final(run) and run.steps >= 100:
         found = "never_stepped", 0, Level.SUSPECT
     return found
+
+
+def _evaluation_falls(run: Recording) -> bool:
+    """A loss was evaluated, and is lower than it was: a score that falls makes it rise."""
+    return any(len(e.losses) > 1 and e.last < float(e.losses.values[0]) for e in evaluations(run))
 
 
 def _base(data: Mapping[str, Any]) -> float:
