@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gradoctor.knowledge.figures import fill
 from gradoctor.knowledge.language import Translator
 from gradoctor.records import Diagnosis, Level
-from gradoctor.reporters._probe_words import CAUTIONS, SAID, UNSEEN
+from gradoctor.reporters._probe_words import CAUTIONS, SAID, UNSEEN, Said
 from gradoctor.reporters._words import LEVELS
 from gradoctor.rules import RULES
 
@@ -18,28 +19,36 @@ def named(code: str) -> str:
 
 
 def probed(diagnosis: Diagnosis, lang: str) -> list[dict[str, Any]]:
-    """Rows of ``said``, ``style``, and ``change`` (a finding's, below the answers)."""
+    """Rows of ``said``, ``style``, and ``below`` (it belongs to a row above).
+
+    First the answers, each with what it means, then the findings that they changed.
+    """
     known = diagnosis.meta.get("probed")
     if not known:
         return []
-    rows = [
-        {"said": _answer(a, lang), "style": "sick" if a.get("bad") else "strong", "change": False}
-        for a in known["answers"]
-    ]
     _ = Translator(lang)
+    rows = []
+    for answer in known["answers"]:
+        style = "sick" if answer.get("bad") else "strong"
+        rows.append({"said": _answer(answer, lang), "style": style, "below": False})
+        means = fill(_words(answer).means.told(_.lang), answer.get("values") or {})
+        rows.append({"said": means, "style": "dim", "below": True})
     told = [c for c in known["changes"] if _level(c["before"]) != _level(c["after"])]
     changes = [_change(c, lang) for c in told] or [_("no finding changes by that")]
-    return rows + [{"said": said, "style": "", "change": True} for said in changes]
+    return rows + [{"said": said, "style": "", "below": True} for said in changes]
 
 
 def _answer(answer: Mapping[str, Any], lang: str) -> str:
     _ = Translator(lang)
-    name = answer.get("name")
-    said = SAID.get((str(name), str(answer.get("verdict"))), UNSEEN).title.told(_.lang)
-    text = _("probed {name}: {said}", name=name, said=said)
+    said = _words(answer).title.told(_.lang)
+    text = _("probed {name}: {said}", name=answer.get("name"), said=said)
     if "cut-short" in (answer.get("cautions") or ()):
         text += _(" (but {caution})", caution=CAUTIONS["cut-short"].told(_.lang))
     return text
+
+
+def _words(answer: Mapping[str, Any]) -> Said:
+    return SAID.get((str(answer.get("name")), str(answer.get("verdict"))), UNSEEN)
 
 
 def _change(change: Mapping[str, Any], lang: str) -> str:

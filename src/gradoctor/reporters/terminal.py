@@ -111,7 +111,7 @@ class _Report:
         if probed:
             self._gap()
         for row in probed:
-            self._put([(row["said"], row["style"])], indent=2 * row["change"])
+            self._put([(row["said"], row["style"])], indent=2 * row["below"])
 
     def _what(self, entry: dict[str, Any]) -> None:
         title, summary = entry["title"], entry["summary"]
