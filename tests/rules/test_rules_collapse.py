@@ -152,6 +152,7 @@ class TestGenerators:
             ((0.4, 1.0, 0.2), {}),  # sure, and the samples lie among the data
             ((0.4, 1.0, 0.8), {"batch": 8}),  # means of eight samples differ by chance
             ((0.02, 1.0, 1.2), {"steps": 200}),
+            ((lambda t: 0.02 if t < 60 else 1.0, 1.0, 0.2), {}),  # untrained at first
             ((0.02, 1.0, 1.2), {"shared": True}),  # an encoder and its decoder
             ((lambda t: min(1.0, t / 400), 1.0, lambda t: max(0.1, 2 - t / 100)), {}),
         ],

@@ -19,7 +19,7 @@ AWAY = 0.5  # standard deviations of the data
 NOISE = 3.0  # times what the means of two batches differ by chance
 FEWEST = 300  # steps that a generator may take to find the data
 ONGOING = 2000  # while the run goes on
-LATEST = 0.25  # of the run: the last look must lie behind this
+LATEST = 0.5  # of the run: it must have been seen so behind this
 
 
 @rule(proof="statistical", needs=("samples.diversity", "samples.separation", "samples.distance"))

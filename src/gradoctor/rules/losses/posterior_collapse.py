@@ -20,7 +20,7 @@ from gradoctor.rules.evidence.exclusions import adversarial, too_early, warming_
 from gradoctor.rules.evidence.timing import EARLIEST
 
 COLLAPSED = 0.9  # of the dimensions
-LATEST = 0.25  # of the run: the last look must lie behind this
+LATEST = 0.5  # of the run: it must have been seen so behind this
 
 
 @rule(proof="statistical", needs=("latent.collapsed", "latent.active"))

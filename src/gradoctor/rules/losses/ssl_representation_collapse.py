@@ -16,7 +16,7 @@ from gradoctor.rules.evidence.timing import EARLIEST
 
 NARROW = 0.1  # of the spread that directions have when they cancel
 STILL = 1.5  # times by which a teacher's spread changes when it does not learn
-LATEST = 0.25  # of the run: the last look must lie behind this
+LATEST = 0.5  # of the run: it must have been seen so behind this
 
 
 @rule(proof="statistical", needs=("embedding.spread",))
