@@ -156,6 +156,12 @@ class TestHighRate:
         assert found is not None
         assert found.values["kind"] == "grown"
 
+    def test_a_loss_of_the_scripts_own_that_rises_with_the_returns(self):
+        net = self.burst(Net(), 3).loss(lambda t: min(60.0, 15.0 + t), spread=0.5)
+        assert one(lr_too_high_divergence, net) is not None
+        net.rows.pop("lossfn.value")
+        assert one(lr_too_high_divergence, net) is None
+
     def test_a_burst_that_killed_the_network(self):
         net = self.burst(Net().stuck(), 3)
         for site in net.activations:

@@ -19,7 +19,7 @@ from gradoctor.rules.evidence import (
     stuck,
 )
 from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, converged
-from gradoctor.rules.evidence.loss import leading_function, loss_values
+from gradoctor.rules.evidence.loss import leading_function, level, loss_values
 from gradoctor.rules.evidence.probes import probed, weighed
 from gradoctor.rules.evidence.robust import median
 from gradoctor.rules.evidence.spikes import AFTER, gradient_outliers
@@ -125,7 +125,9 @@ def _killed(run: Recording, large: Series) -> bool:
     losses = loss_values(run)
     start = losses.values[: max(1, int(np.searchsorted(losses.steps, first + 1)))]
     ahead = losses.values[np.searchsorted(losses.steps, first) :][:EARLY]
-    shot = len(ahead) > 0 and float(ahead.max()) > 1.5 * float(np.median(start))
+    # a loss of the script's own may shoot up with what it counts: returns, mostly
+    known = level(run) is not None
+    shot = known and len(ahead) > 0 and float(ahead.max()) > 1.5 * float(np.median(start))
     return dead >= 0.5 or flat >= 0.5 or shot or _collapsed(run, first)
 
 
