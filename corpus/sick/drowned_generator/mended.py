@@ -35,7 +35,7 @@ generator, discriminator = Generator(), Discriminator()
 optim_g = torch.optim.Adam(generator.parameters(), lr=2e-3, betas=(0.5, 0.999))
 optim_d = torch.optim.Adam(discriminator.parameters(), lr=1e-3, betas=(0.5, 0.999))
 
-for step in range(800):
+for step in range(500):
     real = real_images[torch.randint(len(real_images), (64,))]
     fake = generator(64).detach()
     d_loss = (F.softplus(-discriminator(real)) + F.softplus(discriminator(fake))).mean()

@@ -34,14 +34,13 @@ generator, discriminator = Generator(), Discriminator()
 optim_g = torch.optim.Adam(generator.parameters(), lr=2e-4)
 optim_d = torch.optim.Adam(discriminator.parameters(), lr=5e-3)
 
-for step in range(800):
+for step in range(500):
     real = real_images[torch.randint(len(real_images), (64,))]
-    for _ in range(2):
-        fake = generator(64).detach()
-        d_loss = -(discriminator(real).clamp_min(1e-6).log() + (1 - discriminator(fake)).clamp_min(1e-6).log()).mean()
-        optim_d.zero_grad()
-        d_loss.backward()
-        optim_d.step()
+    fake = generator(64).detach()
+    d_loss = -(discriminator(real).clamp_min(1e-6).log() + (1 - discriminator(fake)).clamp_min(1e-6).log()).mean()
+    optim_d.zero_grad()
+    d_loss.backward()
+    optim_d.step()
     g_loss = (1 - discriminator(generator(64))).clamp_min(1e-6).log().mean()
     optim_g.zero_grad()
     g_loss.backward()
