@@ -31,7 +31,7 @@ MARKS = {True: "yes", False: "NO", None: ""}
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m corpus", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(prog="python -m corpus", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="only these cases")
     parser.add_argument("--kind", choices=KINDS, action="append", help="only these kinds")
     parser.add_argument("--half", choices=["tuning", "reporting"], help="only this half")

@@ -10,6 +10,9 @@ from functools import cached_property
 Edit = tuple[int, int, str]
 """From byte, to byte (exclusive), and the text that comes there."""
 
+Placed = ast.expr | ast.stmt | ast.keyword | ast.arg | ast.alias | ast.excepthandler | ast.pattern
+"""A node that knows where it stands."""
+
 
 @dataclass(frozen=True)
 class Script:
@@ -22,10 +25,10 @@ class Script:
         return ast.parse(self.text)
 
     @cached_property
-    def nodes(self) -> list[ast.AST]:
+    def nodes(self) -> list[Placed]:
         """All nodes that have a place, in the order of the text."""
-        placed = [n for n in ast.walk(self.tree) if hasattr(n, "lineno")]
-        return sorted(placed, key=lambda n: (n.lineno, n.col_offset, -self.span(n)[1]))  # type: ignore[attr-defined]
+        placed = [n for n in ast.walk(self.tree) if isinstance(n, Placed)]
+        return sorted(placed, key=lambda n: (n.lineno, n.col_offset, -self.span(n)[1]))
 
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
@@ -38,13 +41,14 @@ class Script:
             starts.append(starts[-1] + len(line) + 1)
         return starts
 
-    def span(self, node: ast.AST) -> tuple[int, int]:
+    def span(self, node: Placed) -> tuple[int, int]:
         """First byte, and the byte after the last."""
-        first = self._starts[node.lineno - 1] + node.col_offset  # type: ignore[attr-defined]
-        last = self._starts[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]
-        return first, last
+        first = self._starts[node.lineno - 1] + node.col_offset
+        assert node.end_lineno is not None, "a parsed node ends somewhere"
+        assert node.end_col_offset is not None
+        return first, self._starts[node.end_lineno - 1] + node.end_col_offset
 
-    def source(self, node: ast.AST) -> str:
+    def source(self, node: Placed) -> str:
         """The text of a node."""
         first, last = self.span(node)
         return self.text.encode()[first:last].decode()
@@ -68,6 +72,11 @@ def called(node: ast.AST) -> str:
 
 def number(node: ast.AST | None) -> int | float | None:
     """The value of a literal number that is not a bool."""
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return node.value  # type: ignore[return-value]
-    return None
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def integer(node: ast.AST | None) -> int | None:
+    """The value of a literal whole number that is not a bool."""
+    value = number(node)
+    return value if isinstance(value, int) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from corpus.edits import Script, called, number
+from corpus.edits import Script, called, integer
 
 STRIDE = 1000
 """Between a script's own seeds and those of its next run: scripts use small ones side by side."""
@@ -22,19 +22,19 @@ def reseeded(text: str, seed: int) -> str:
     if not seed:
         return text
     script = Script(text)
-    found = list(dict.fromkeys(literal for n in script.nodes for literal in _literals(n)))
+    found = dict(pair for n in script.nodes for pair in _literals(n))
     if not found:
         raise ValueError("no literal seed")
     return script.edited(
-        (*script.span(literal), str(literal.value + STRIDE * seed))  # type: ignore[operator]
-        for literal in found
+        (*script.span(literal), str(value + STRIDE * seed)) for literal, value in found.items()
     )
 
 
-def _literals(node: ast.AST) -> Iterable[ast.Constant]:
+def _literals(node: ast.AST) -> Iterable[tuple[ast.Constant, int]]:
     for candidate in _candidates(node):
-        if isinstance(candidate, ast.Constant) and isinstance(number(candidate), int):
-            yield candidate
+        value = integer(candidate)
+        if isinstance(candidate, ast.Constant) and value is not None:
+            yield candidate, value
 
 
 def _candidates(node: ast.AST) -> Iterable[ast.AST | None]:

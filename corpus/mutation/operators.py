@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from corpus.edits import Edit, Script, called, number
+from corpus.edits import Edit, Placed, Script, called, integer, number
 from corpus.mutation import places
 from corpus.mutation.places import calls
 
@@ -47,7 +47,7 @@ class Change:
     edits: tuple[Edit, ...]
     accept: tuple[str, ...]
     also: tuple[str, ...] = ()
-    anchors: tuple[ast.AST, ...] = ()
+    anchors: tuple[Placed, ...] = ()
     when: str = ""
 
 
@@ -105,7 +105,7 @@ def learning_rate_later(script: Script, draw: random.Random) -> list[Change]:
     factor = draw.choice([100, 1000])
     changes = []
     for clear in places.training_calls(script, "zero_grad"):
-        name = script.source(clear.func.value)  # type: ignore[attr-defined]
+        name = places.owner(script, clear)
         when = places.time_drawn(script, clear, draw, ">=")
         for optimizer in places.optimizers(script):
             rate = places.rate_of(optimizer)
@@ -127,7 +127,7 @@ def batch_size(script: Script, draw: random.Random) -> list[Change]:
     return [
         Change(size.lineno, ((*script.span(size), small),), codes, ANY)
         for node in script.nodes
-        if (size := _batch_size(node)) and isinstance(number(size), int) and number(size) > 2  # type: ignore[operator]
+        if (size := _batch_size(node)) and (integer(size) or 0) > 2
     ]
 
 
@@ -168,8 +168,8 @@ def normalisation_removed(script: Script, draw: random.Random) -> list[Change]:
         if script.source(node.left).endswith((".data", ".images")):
             edit = (*script.span(node), f"{script.source(node.left)} * 100")
             readers = [*places.layers(script), *(call for call, _ in places.loss_calls(script))]
-            codes = ("GD601", "GD309", "GD102")
-            changes.append(Change(node.lineno, (edit,), codes, ANY, tuple(readers)))
+            unscaled = ("GD601", "GD309", "GD102")
+            changes.append(Change(node.lineno, (edit,), unscaled, ANY, tuple(readers)))
     return changes
 
 
@@ -247,14 +247,18 @@ def calls_swapped(script: Script, draw: random.Random) -> list[Change]:
     for back in places.training_calls(script, "backward"):
         statement = script.parents[back]
         block = places.block_of(script, statement)
-        for after in block[block.index(statement) + 1 :][:1]:  # type: ignore[arg-type]
+        if not isinstance(statement, ast.stmt):
+            continue
+        for after in block[block.index(statement) + 1 :][:1]:
             step = after.value if isinstance(after, ast.Expr) else None
-            if called(step) == "step" and places.steps_an_optimizer(script, step):  # type: ignore[arg-type]
+            if not isinstance(step, ast.Call) or called(step) != "step":
+                continue
+            if places.steps_an_optimizer(script, step):
                 texts = script.source(after), script.source(statement)
                 edits = ((*script.span(statement), texts[0]), (*script.span(after), texts[1]))
                 anchors = (back, step, *places.optimizers(script))
                 codes = ("GD905", "GD901", "GD104")
-                changes.append(Change(back.lineno, edits, codes, STALLED, anchors))  # type: ignore[arg-type]
+                changes.append(Change(back.lineno, edits, codes, STALLED, anchors))
     return changes
 
 
@@ -271,12 +275,15 @@ OPERATORS: dict[str, Operator] = {
 def _activations(
     script: Script, module: str, function: Callable[[str], str]
 ) -> Iterable[tuple[int, tuple[Edit, ...]]]:
-    """The edits of each line; those of one line go together, the outermost call only."""
+    """The edits of each line; those of one line go together, the outermost call only.
+
+    A function that is called in the evaluation alone is no part of training: left as it is.
+    """
     lines: dict[int, list[Edit]] = defaultdict(list)
     for call in calls(script, ACTIVATIONS | FUNCTIONS):
         if called(call) in ACTIVATIONS:
             new = f"torch.nn.{module}()"
-        elif call.args:
+        elif call.args and places.trains(script, call):
             new = function(script.source(call.args[0]))
         else:
             continue
@@ -286,11 +293,11 @@ def _activations(
     return [(line, tuple(edits)) for line, edits in lines.items()]
 
 
-def _times(script: Script, literal: ast.AST, factor: float) -> Edit:
+def _times(script: Script, literal: ast.expr, factor: float) -> Edit:
     return (*script.span(literal), f"{(number(literal) or 0) * factor:g}")
 
 
-def _batch_size(node: ast.AST) -> ast.AST | None:
+def _batch_size(node: ast.AST) -> ast.expr | None:
     """Where a batch's size stands: ``batch_size=``, ``randint(n, (size,))``, ``.split(size)``."""
     if isinstance(node, ast.keyword):
         return node.value if node.arg == "batch_size" else None

@@ -6,7 +6,7 @@ import ast
 import random
 from collections.abc import Iterable
 
-from corpus.edits import Script, called, number
+from corpus.edits import Script, called, integer, number
 
 LAYERS = {"Linear", "Conv1d", "Conv2d", "LSTM", "GRU", "RNN", "Embedding"}
 OPTIMIZERS = {"SGD", "Adam", "AdamW", "NAdam", "RMSprop", "RAdam", "Adagrad"}
@@ -25,7 +25,7 @@ def calls(script: Script, names: Iterable[str]) -> list[ast.Call]:
     return [n for n in script.nodes if isinstance(n, ast.Call) and called(n) in wanted]
 
 
-def layers(script: Script) -> tuple[ast.AST, ...]:
+def layers(script: Script) -> tuple[ast.Call, ...]:
     """Where layers with weights are made."""
     return tuple(calls(script, LAYERS))
 
@@ -45,11 +45,7 @@ def names_of(script: Script, made: ast.AST) -> list[str]:
 
 def models(script: Script) -> list[tuple[ast.Assign, str]]:
     """Assignments of a whole model to a name whose ``parameters()`` are trained."""
-    trained = {
-        script.source(c.func.value)
-        for c in calls(script, ["parameters"])
-        if isinstance(c.func, ast.Attribute)
-    }
+    trained = {owner(script, c) for c in calls(script, ["parameters"])}
     return [
         (node, name)
         for node in script.nodes
@@ -59,7 +55,7 @@ def models(script: Script) -> list[tuple[ast.Assign, str]]:
     ]
 
 
-def rate_of(optimizer: ast.Call) -> ast.AST | None:
+def rate_of(optimizer: ast.Call) -> ast.expr | None:
     """The literal learning rate that an optimizer is given."""
     given = [k.value for k in optimizer.keywords if k.arg == "lr"] + optimizer.args[1:2]
     return given[0] if given and number(given[0]) else None
@@ -68,11 +64,11 @@ def rate_of(optimizer: ast.Call) -> ast.AST | None:
 def loops_around(script: Script, node: ast.AST) -> list[ast.For]:
     """The ``for`` loops around a node, the outermost first; those of its own function only."""
     found: list[ast.For] = []
-    while (node := script.parents.get(node)) is not None:  # type: ignore[assignment]
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            break
-        if isinstance(node, ast.For):
-            found.append(node)
+    outer = script.parents.get(node)
+    while outer is not None and not isinstance(outer, ast.FunctionDef | ast.ClassDef):
+        if isinstance(outer, ast.For):
+            found.append(outer)
+        outer = script.parents.get(outer)
     return found[::-1]
 
 
@@ -83,6 +79,21 @@ def training_calls(script: Script, name: str) -> list[ast.Call]:
         for call in calls(script, [name])
         if isinstance(script.parents[call], ast.Expr) and trained_in(script, call)
     ]
+
+
+def owner(script: Script, call: ast.Call) -> str:
+    """``x`` of a call ``x.name(...)``; '' for any other."""
+    return script.source(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+
+
+def trains(script: Script, node: ast.AST) -> bool:
+    """Whether a node may be part of training: in a function or class, or in a training loop."""
+    outer = script.parents.get(node)
+    while outer is not None:
+        if isinstance(outer, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+            return True
+        outer = script.parents.get(outer)
+    return trained_in(script, node)
 
 
 def trained_in(script: Script, node: ast.AST) -> bool:
@@ -96,14 +107,9 @@ def trained_in(script: Script, node: ast.AST) -> bool:
 
 def steps_an_optimizer(script: Script, call: ast.Call) -> bool:
     """Whether ``x.step()`` is an optimizer's: ``x`` also clears gradients, or is made as one."""
-    assert isinstance(call.func, ast.Attribute)
-    owner = script.source(call.func.value)
-    clears = {
-        script.source(c.func.value)
-        for c in calls(script, ["zero_grad"])
-        if isinstance(c.func, ast.Attribute)
-    }
-    return owner in clears or any(owner in names_of(script, o) for o in optimizers(script))
+    name = owner(script, call)
+    clears = {owner(script, c) for c in calls(script, ["zero_grad"])} - {""}
+    return name in clears or any(name in names_of(script, o) for o in optimizers(script))
 
 
 def loss_calls(script: Script) -> list[tuple[ast.Call, str]]:
@@ -140,13 +146,13 @@ def time_drawn(script: Script, node: ast.AST, draw: random.Random, sign: str) ->
 
 def _end(script: Script, loop: ast.For) -> int | None:
     """Where ``range(n)`` ends, ``n`` being a literal or a name given one."""
-    if called(loop.iter) != "range" or len(loop.iter.args) != 1:  # type: ignore[attr-defined]
+    counted = loop.iter
+    if not isinstance(counted, ast.Call) or called(counted) != "range" or len(counted.args) != 1:
         return None
-    end = loop.iter.args[0]  # type: ignore[attr-defined]
+    end = counted.args[0]
     if isinstance(end, ast.Name):
         for node in script.nodes:
             if isinstance(node, ast.Assign) and end.id in map(script.source, node.targets):
                 end = node.value
                 break
-    value = number(end)
-    return value if isinstance(value, int) else None
+    return integer(end)

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,16 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def without_twins(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, each dropped where the very same script was drawn before."""
+    seen: set[str] = set()
+    out = []
+    for row in rows:
+        out.append({**row, "why": row["why"] or ("drawn before" if row["digest"] in seen else "")})
+        seen.add(row["digest"])
+    return out
+
+
 def write(rows: Sequence[dict[str, Any]]) -> None:
     """Keep the harmed ones, in the order drawn, with the figures that say so."""
     dropped = Counter(row["why"] for row in rows if row["why"])
@@ -141,7 +151,7 @@ def _toml(value: Any) -> str:
 
 def stale() -> list[str]:
     """Kept mutants whose script is no longer the one that was measured."""
-    plain = {(c.name, c.kind): c for c in load_cases()}
+    plain: dict[tuple[str, str], Case] = {(c.name, c.kind): c for c in load_cases()}
     return [
         f"{row['program']} {row['operator']} {row['seed']}"
         for row in vetted()
@@ -149,16 +159,17 @@ def stale() -> list[str]:
     ]
 
 
-def _as_measured(row: dict[str, Any], plain: dict[tuple[str, str], Case]) -> bool:
+def _as_measured(row: dict[str, Any], plain: Mapping[tuple[str, str], Case]) -> bool:
     origin = plain.get((row["program"], row["version"]))
     if origin is None:
         return False
-    return digest(inject(origin.text(), row["operator"], row["seed"]).text) == row["digest"]
+    known: str = row["digest"]
+    return digest(inject(origin.text(), row["operator"], row["seed"]).text) == known
 
 
 def main() -> int:
     """Draw, run, and write ``corpus/mutants.toml``."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("draws", type=int, nargs="?", default=60)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--check", action="store_true", help="only say which are stale")
@@ -166,7 +177,9 @@ def main() -> int:
     if args.check:
         print("\n".join(stale()) or "all as measured")
         return bool(stale())
-    plain = {(c.name, c.kind): c for c in load_cases() if c.kind in ("healthy", "mended")}
+    plain: dict[tuple[str, str], Case] = {
+        (c.name, c.kind): c for c in load_cases() if c.kind in ("healthy", "mended")
+    }
     programs = random.Random("programs").sample([*plain.values()], POOL)
     kept = json.loads(KNOWN.read_text()) if KNOWN.exists() else {"originals": {}, "rows": {}}
     kept["rows"] = {str(row["seed"]): {**row, "why": ""} for row in vetted()} | kept["rows"]
@@ -184,7 +197,7 @@ def main() -> int:
 
     with ThreadPoolExecutor(args.jobs) as pool:
         list(pool.map(measure, range(args.draws)))
-    write([rows[draw] for draw in sorted(rows)])
+    write(without_twins([rows[draw] for draw in sorted(rows)]))
     return 0
 
 

@@ -123,6 +123,24 @@ class TestIndependent:
         assert found is not None
         assert found.level == Level.SUSPECT
 
+    def answering(self, *, size: float = 1.0, ratio: float = 0.9) -> Net:
+        net = self.net().loss(lambda t: 2.32, spread=0.01)
+        net.set("prediction.centred_ratio", LOSSFN, ratio)
+        return net.set("prediction.rms", LOSSFN, size)
+
+    def test_answers_that_differ_and_are_no_better_than_guesses(self):
+        found = one(labels_independent_of_inputs, self.answering())
+        assert found is not None
+        assert (found.level, found.values["kind"]) == (Level.SUSPECT, "never")
+
+    def test_answers_that_hardly_differ_yet(self):
+        assert one(labels_independent_of_inputs, self.answering(size=0.05)) is None
+        assert one(labels_independent_of_inputs, self.answering(ratio=0.02)) is None
+
+    def test_a_loss_that_has_begun_to_fall(self):
+        net = self.answering().loss(lambda t: 2.32 - 3e-4 * t, spread=0.01)
+        assert one(labels_independent_of_inputs, net) is None
+
     def test_the_outcome_folds_under_it(self):
         found = {f.code: f for f in diagnose(self.net().build()).findings}
         assert found["GD616"].root

@@ -58,6 +58,25 @@ class TestClipping:
         assert found.line == 7
         assert found.values["over"] == pytest.approx(50, rel=0.1)
 
+    @pytest.mark.parametrize(
+        ("update", "wanted"),
+        [(5e-5, Level.SICK), (1e-5, Level.SUSPECT), (1e-3, Level.SUSPECT)],
+    )
+    def test_the_clip_is_what_makes_the_steps_tiny(self, update, wanted):
+        net = creeping(self.clipped())
+        for weight in net.weights:
+            net.set("update.ratio", weight, update)
+        found = one(clip_always_active, net)
+        assert found is not None
+        assert (found.level, found.first_step) == (wanted, 0)
+
+    def test_it_began_to_bite_later(self):
+        net = creeping(self.clipped())
+        net.each_step("clip.norm", RUN, lambda t: 0.5 if t < 15 else 50.0)
+        found = one(clip_always_active, net)
+        assert found is not None
+        assert found.first_step > 0
+
     def test_always_and_learning_is_a_note(self):
         assert level(clip_always_active, self.clipped()) == Level.NOTE
 

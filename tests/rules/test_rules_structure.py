@@ -20,6 +20,7 @@ from gradoctor.rules.activations.rank_collapse import rank_collapse
 from gradoctor.rules.architecture.moe_router_collapse import moe_router_collapse
 from gradoctor.rules.gradients.residual_branch_starvation import residual_branch_starvation
 from gradoctor.rules.initialisation.cloned_layers import cloned_layers
+from rules.structural.made import called
 
 
 def one(rule, net: Net) -> Finding | None:
@@ -173,6 +174,23 @@ class TestPositions:
         bad = lambda t: 2.3 + 1e-3 * math.sin(t)  # noqa: E731
         assert one(rank_collapse, self.net(0.3).loss(bad)) is None
         assert one(rank_collapse, self.net(1e-6, positions=1).loss(bad)) is None
+
+    @pytest.mark.parametrize(
+        ("labels", "gained", "told"),
+        [([16 * 24], 0.1, True), ([16, 24], 0.1, True), ([16], 0.1, False), ([384], 0.5, False)],
+    )
+    def test_one_answer_for_labels_that_differ(self, labels, gained, told):
+        net = called(self.net(1e-6), target_shape=labels)
+        net.loss(lambda t: math.log(10) * (1 - gained * t / 400))
+        found = one(rank_collapse, net)
+        assert (found is not None) == told
+        assert found is None or found.level == Level.SUSPECT
+
+    def test_positions_that_come_apart_later(self):
+        net = self.net(1e-6).loss(lambda t: 2.3 + 1e-3 * math.sin(t))
+        for layer in net.layers:
+            net.set("act.token_ratio", layer, lambda t: 1e-6 if t < 100 else 0.3)
+        assert one(rank_collapse, net) is None
 
 
 class TestNotes:

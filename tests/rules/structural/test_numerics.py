@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from builders import LOSS, OPTIMIZER, RUN, Net
+from builders import LOSS, LOSSFN, OPTIMIZER, RUN, Net
 from gradoctor.records import Level
 from gradoctor.rules.architecture.bias_before_norm import bias_before_norm
 from gradoctor.rules.architecture.dropout_misuse import dropout_misuse
@@ -311,6 +312,41 @@ class TestDropout:
         found = one(dropout_misuse, self.dropout(Net(), p=0.8))
         assert found is not None
         assert found.level == Level.NOTE
+
+    def module(self, p: float, snr: float, *, order: int = 3, gained: float = 0.05) -> Net:
+        net = Net().loss(lambda t: math.log(10) * (1 - gained * t / 300)).set("grad.snr", RUN, snr)
+        site = net._add("module", "drop", "Dropout", order=order, role="dropout", model="Net")
+        return fact(net, "dropout", site, line=13, p=p, functional=False, active_in_eval=0,
+                    output_of_model=False, grad_disabled=0)  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("net", "level"),
+        [
+            ({"p": 0.9, "snr": 1.0}, Level.SICK),
+            ({"p": 0.8, "snr": 1.0}, Level.SUSPECT),
+            ({"p": 0.9, "snr": 5.0}, Level.SUSPECT),  # gradients agree: something else
+            ({"p": 0.9, "snr": 1.0, "gained": 0.4}, Level.SUSPECT),
+            ({"p": 0.95, "snr": 1.0, "gained": 0.9}, Level.NOTE),
+        ],
+    )
+    def test_masks_that_leave_nothing_to_learn(self, net, level):
+        found = one(dropout_misuse, self.module(**net))
+        assert found is not None
+        assert (found.level, found.values["kind"]) == (level, "too_much")
+
+    def test_masked_inputs_are_a_task(self):
+        net = self.module(0.9, 1.0, order=-2)
+        net.sites = [replace(s, order=s.order + 5) if s.kind == "module" else s for s in net.sites]
+        found = one(dropout_misuse, net)
+        assert found is not None
+        assert found.level == Level.NOTE
+
+    def test_without_a_baseline_its_own_beginning_counts(self):
+        net = self.module(0.95, 1.0)
+        net.rows["lossfn.baseline"][LOSSFN] = [math.nan] * len(net.looks)
+        found = one(dropout_misuse, net)
+        assert found is not None
+        assert found.level == Level.SICK
 
     def test_on_the_output(self):
         found = one(dropout_misuse, self.dropout(output_of_model=True))

@@ -6,14 +6,14 @@ import math
 
 import pytest
 
-from builders import LOSS, OPTIMIZER, Net
+from builders import LOSS, OPTIMIZER, RUN, Net
 from gradoctor.diagnosis import diagnose
 from gradoctor.records import Fact, Level
 from gradoctor.rules.data.sampler_epoch_unset import sampler_epoch_unset
 from gradoctor.rules.numerics.half_precision_optimizer_state import half_precision_optimizer_state
 from gradoctor.rules.wiring.repeated_layer import repeated_layer
 from gradoctor.rules.wiring.step_missing import step_missing
-from rules.structural.made import fact, one, optimizer, wire
+from rules.structural.made import cycle, fact, one, optimizer, wire
 
 
 class TestCleared:
@@ -27,6 +27,28 @@ class TestCleared:
         found = one(step_missing, self.bare(), "backward zero_grad step")
         assert found is not None
         assert (found.level, found.values["kind"], found.line) == (Level.SICK, "cleared", 19)
+
+    @pytest.mark.parametrize(
+        ("until", "norm", "told"),
+        [(100, 0.0, True), (290, 0.0, False), (100, 0.7, False), (5, 0.0, False)],
+    )
+    def test_backwards_cease_in_mid_run(self, until, norm, told):
+        net = wire(Net()).set("grad.norm", RUN, lambda t: 1.0 if t < until else norm)
+        cycles = (
+            cycle("zero_grad backward step", 0, until - 1),
+            cycle("zero_grad step", until, 299),
+        )
+        found = one(step_missing, net, cycles)
+        assert (found is not None) == told
+        if found is not None:
+            assert (found.level, found.values["kind"]) == (Level.SICK, "ceased")
+            assert (found.first_step, found.line) == (until, 22)
+
+    def test_the_step_comes_before_the_first_backward(self):
+        cycles = (cycle("zero_grad step", 0, 0), cycle("backward zero_grad step", 1, 299))
+        found = one(step_missing, self.bare(), cycles)
+        assert found is not None
+        assert (found.level, found.values["kind"], found.line) == (Level.SICK, "too_soon", 22)
 
     def test_gradients_that_were_written_by_hand(self):
         assert one(step_missing, wire(Net()), "backward zero_grad step") is None

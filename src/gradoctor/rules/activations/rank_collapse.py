@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,7 +21,8 @@ from gradoctor.rules.evidence import (
     stuck,
 )
 from gradoctor.rules.evidence.exclusions import Exclusion, fine_tuning
-from gradoctor.rules.evidence.harm import settled
+from gradoctor.rules.evidence.harm import barely_learnt, settled
+from gradoctor.rules.evidence.timing import EARLIEST
 
 SAME = 1e-2
 FEWEST = 2  # deep looks that saw the positions
@@ -33,7 +35,8 @@ def rank_collapse(run: Recording) -> Iterator[Finding]:
     Mechanism: what remains after the mean over the batch (over the positions) is taken off is below
     1 % of the output, in every matmul and convolution from one depth on. Without a norm that is
     common at initialisation, so it must persist. Harm: stuck at the trivial baseline. Positions
-    that collapse are suspect at most: an architecture may mean them to.
+    that collapse are suspect at most: an architecture may mean them to, though hardly where each
+    has a label of its own; little learnt is harm enough there.
 
     Values: kind (samples, tokens), centred, depth, layers, module
     """
@@ -75,7 +78,7 @@ def _tokens(run: Recording) -> Finding | None:
     known = _positions(run)
     for path in _paths(run, known):
         collapsed = _suffix(path, known)
-        if not collapsed or not learnt_nothing(run):
+        if not collapsed or not (learnt_nothing(run) or _one_answer(run, collapsed[-1], known)):
             continue
         first = collapsed[0]
         exclusions: tuple[Exclusion, ...] = (fine_tuning(run),)
@@ -92,13 +95,29 @@ def _tokens(run: Recording) -> Finding | None:
     return None
 
 
+def _one_answer(run: Recording, last: Site, known: dict[int, float]) -> bool:
+    """Every position has a label of its own and gets the same answer, and little was learnt."""
+    shape = list(last.meta.get("out_shape") or ())
+    labels = [
+        math.prod(f.data.get("target_shape") or [0])
+        for f in run.facts_of("loss_call")
+        if f.site is not None and not run.sites[f.site].meta.get("evaluation")
+    ]
+    many = math.prod(shape[:2]) in labels
+    return known[last.id] < SAME / 10 and many and barely_learnt(run)
+
+
 def _positions(run: Recording) -> dict[int, float]:
-    """The largest ratio over the positions since the start step, where there are positions."""
+    """The largest ratio over the positions in deep looks, where there are positions.
+
+    They are few: those from step 20 on count if the last of them is late enough.
+    """
     out = {}
     for site in run.of_kind("module"):
         shape = list(site.meta.get("out_shape") or ())
-        later = run.series("act.token_ratio", site.id).after(start_step(run) // 2)
-        if len(shape) == 3 and shape[1] > 1 and len(later) >= FEWEST:
+        later = run.series("act.token_ratio", site.id).after(EARLIEST)
+        late = len(later) >= FEWEST and later.steps[-1] >= start_step(run) // 2
+        if len(shape) == 3 and shape[1] > 1 and late:
             out[site.id] = float(np.max(later.values))
     return out
 

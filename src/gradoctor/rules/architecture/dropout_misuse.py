@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence import recent_medians
 from gradoctor.rules.evidence.exclusions import converged
+from gradoctor.rules.evidence.harm import barely_learnt
 
-TOO_MUCH = 0.7
+TOO_MUCH, NEARLY_ALL = 0.7, 0.9
+NOISE = 2.0  # gradient signal over noise: 1 is pure noise
 
 
 @rule(proof="structural", needs=("fact:dropout",))
@@ -18,7 +21,8 @@ def dropout_misuse(run: Recording) -> Iterator[Finding]:
 
     Or dropout is the last thing before the loss. A dropout module in train mode during evaluation
     is Monte Carlo dropout and not judged. A high p with which the network learns all the same is a
-    choice: a note.
+    choice, as are masks on the inputs: a note. It is sick from p = 0.9 on when after 100 steps the
+    loss has gained less than a fifth and gradients cancel like noise, that of the masks.
 
     Values: kind (in_eval, too_much or on_output), p, times
     """
@@ -29,8 +33,7 @@ def dropout_misuse(run: Recording) -> Iterator[Finding]:
             kind, level = "in_eval", Level.SICK
         elif p > TOO_MUCH:
             kind = "too_much"
-            learns = Level.NOTE if converged(run).found else Level.SUSPECT
-            level = learns if p < 1 else Level.SICK
+            level = _too_much(run, p, fact.site)
         elif data.get("output_of_model"):
             kind, level = "on_output", Level.SUSPECT
         else:
@@ -40,3 +43,19 @@ def dropout_misuse(run: Recording) -> Iterator[Finding]:
             max(0, run.steps - 1), {"kind": kind, "p": p, "times": times},
             (Evidence("dropout.p", p, TOO_MUCH, ""),), file=fact.file, line=fact.line,
         )  # fmt: skip
+
+
+def _too_much(run: Recording, p: float, site: int | None) -> Level:
+    if p >= 1:
+        return Level.SICK
+    at = run.sites[site].order if site is not None and site in run.sites else -1
+    weighty = [
+        s.order for s in run.of_kind("module")
+        if s.meta.get("role") in ("matmul", "conv", "recurrent", "embedding") and s.order >= 0
+    ]  # fmt: skip
+    on_inputs = 0 <= at < min(weighty, default=0)
+    if converged(run).found or on_inputs:
+        return Level.NOTE
+    noise = recent_medians(run, "grad.snr").get(0, float("nan"))
+    harmed = p >= NEARLY_ALL and at >= 0 and noise < NOISE and barely_learnt(run)
+    return Level.SICK if harmed else Level.SUSPECT

@@ -14,10 +14,12 @@ from gradoctor.rules.evidence import (
     diverged,
     first_values,
     grade,
+    no_progress,
     recent_medians,
     stuck,
 )
 from gradoctor.rules.evidence.exclusions import Exclusion, converged, fine_tuning
+from gradoctor.rules.evidence.harm import barely_learnt
 from gradoctor.rules.evidence.loss import initial_ratio, level
 from gradoctor.rules.evidence.probes import at_fault, weighed
 
@@ -33,7 +35,8 @@ def input_unnormalised(run: Recording) -> Iterator[Finding]:
 
     Mechanism: a feature's mean or standard deviation beyond 10, and the first layer shows it at
     the start: its output is large, the activation behind it saturated, or the loss over 3 times the
-    uninformed one. Harm: diverged or stuck, activations flat or the loss never over its start.
+    uninformed one. Harm: diverged or stuck, activations flat, or the loss never over its start, or
+    after it on a floor a fifth below the baseline at best.
     Without harm the fact is only noted. Deviations that differ a thousandfold are a note, too:
     a feature that hardly varies does little harm. Pixels in [0, 1] are not worth that. The probe
     init confirms it where the batch standardised is well, and makes it a note where that changes
@@ -133,7 +136,8 @@ def _harm(run: Recording, layer: Site | None) -> bool:
         return True
     known = level(run)
     beaten = known is None or known.now > 0.03
-    if initial_ratio(run) > 3.0 and not beaten:
+    crawls = barely_learnt(run) and no_progress(run).found
+    if initial_ratio(run) > 3.0 and (crawls or not beaten):
         return True
     still = recent_medians(run, "act.saturated_fraction")
     flat = any(still.get(s.id, 0.0) >= 0.5 for s in _nearest(run, layer))

@@ -9,7 +9,14 @@ import numpy as np
 
 from gradoctor.recording import Recording, Series
 from gradoctor.rules.evidence.exclusions import adversarial, moving_targets, too_early
-from gradoctor.rules.evidence.loss import Floats, Level, leading_loss, level, loss_values
+from gradoctor.rules.evidence.loss import (
+    Floats,
+    Level,
+    leading_loss,
+    level,
+    loss_values,
+    trivial_level,
+)
 from gradoctor.rules.evidence.persistence import recovers, window
 from gradoctor.rules.evidence.robust import bootstrap_difference, ema, mad, median
 from gradoctor.rules.evidence.timing import EARLIEST, is_final, learning_rate, start_step
@@ -27,6 +34,7 @@ class Harm(NamedTuple):
 
 
 NONE = Harm("", False)
+LITTLE = 0.2
 
 
 def diverged(run: Recording) -> Harm:
@@ -62,7 +70,7 @@ def _grown(run: Recording) -> Harm:
     if level(run) is None and abs(smooth[-1]) < 10 * start:
         return NONE
     best = int(np.argmin(smooth))
-    floor = _trivial_level(run)
+    floor = trivial_level(run)
     low = float(smooth[best])
     bar = max(low + 0.5 * abs(low), floor + 0.1 * abs(floor))
     over = smooth > bar
@@ -76,18 +84,6 @@ def _grown(run: Recording) -> Harm:
 def _is_surrogate(run: Recording, losses: Series) -> bool:
     """A loss of the script's own that goes below 0 (a policy gradient): up is not worse."""
     return level(run) is None and float(losses.values.min()) < 0
-
-
-def _trivial_level(run: Recording) -> float:
-    """The baseline in the units of the leading loss; where the loss began if none is known."""
-    losses, known = loss_values(run), level(run)
-    begin = float(median(losses.values[:3]))
-    if known is None:
-        return begin
-    values = run.series("lossfn.value", known.site.id).values
-    own = float(median(values[:3]))
-    same = abs(own - begin) <= 0.05 * max(abs(own), abs(begin))
-    return known.baseline if same else begin
 
 
 def stuck(run: Recording) -> Harm:
@@ -153,6 +149,20 @@ def learnt_nothing(run: Recording) -> bool:
         return False
     half = known.ratio[known.steps >= run.steps // 2]
     return stuck(run).found or (len(half) > 1 and known.now - float(half[0]) < 0.03)
+
+
+def barely_learnt(run: Recording) -> bool:
+    """After 100 steps the loss has gained less than a fifth of its baseline.
+
+    Where no baseline is known: of the lower quartile of its first 20 steps.
+    """
+    losses, known = loss_values(run).values, level(run)
+    if len(losses) < 100 or adversarial(run).found:
+        return False
+    if known is not None:
+        return known.now < LITTLE
+    begun = float(np.percentile(losses[:20], 25))
+    return begun > 0 and median(losses[-max(20, len(losses) // 5) :]) > (1 - LITTLE) * begun
 
 
 def _log_dependence(run: Recording, known: Level) -> Series:

@@ -103,6 +103,18 @@ def _latest(run: Recording, site: Site, seen: Floats) -> Floats:
     return every / np.float32(factor) if len(every) == 30 else seen[-10:]
 
 
+def trivial_level(run: Recording) -> float:
+    """The baseline in the units of the leading loss; where the loss began if none is known."""
+    losses, known = loss_values(run), level(run)
+    begin = float(median(losses.values[:3]))
+    if known is None:
+        return begin
+    values = run.series("lossfn.value", known.site.id).values
+    own = float(median(values[:3]))
+    same = abs(own - begin) <= 0.05 * max(abs(own), abs(begin))
+    return known.baseline if same else begin
+
+
 def is_regression(site: Site) -> bool:
     """True when the loss function's trivial predictor is a number rather than a distribution."""
     trivial = BASELINES.get(str(site.meta.get("function") or site.type))

@@ -47,6 +47,11 @@ def mad(values: ArrayLike) -> float:
     return float(1.4826 * np.median(np.abs(array - np.median(array))))
 
 
+def rolling_median(values: Array, width: int) -> Array:
+    """Medians of ``width`` values each, ``[T] -> [T - width + 1]``: ``out[i]`` of those from i."""
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(values, width), axis=1))
+
+
 def theil_sen(x: ArrayLike, y: ArrayLike) -> Line:
     """The median of all pairwise slopes: up to 29 % of outliers leave it unmoved."""
     xs, ys = np.asarray(x, np.float64), np.asarray(y, np.float64)

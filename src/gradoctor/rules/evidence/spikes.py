@@ -8,7 +8,7 @@ import numpy as np
 
 from gradoctor.recording import Recording, Series
 from gradoctor.rules.evidence.loss import level, loss_values
-from gradoctor.rules.evidence.robust import Array, mad, median
+from gradoctor.rules.evidence.robust import Array, mad, median, rolling_median
 from gradoctor.rules.evidence.updates import bursts
 
 JUMP = 8.0  # MADs
@@ -54,7 +54,7 @@ def find_spikes(losses: Series, least: float) -> list[Spike]:
     values = losses.values.astype(np.float64)
     if len(values) < LENGTH + 20:
         return []
-    middle = _rolling_median(values, LENGTH)  # middle[i]: the five from i on
+    middle = rolling_median(values, LENGTH)  # middle[i]: the five from i on
     spikes: list[Spike] = []
     base, spread = _background(values)
     at = np.flatnonzero(
@@ -72,10 +72,6 @@ def find_spikes(losses: Series, least: float) -> list[Spike]:
         )
         spikes.append(Spike(int(losses.steps[first]), int(losses.steps[last]), height, back))
     return spikes
-
-
-def _rolling_median(values: Array, width: int) -> Array:
-    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(values, width), axis=1))
 
 
 def _background(values: Array) -> tuple[Array, Array]:

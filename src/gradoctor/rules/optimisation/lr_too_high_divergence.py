@@ -10,6 +10,7 @@ from gradoctor.recording import Recording, Series
 from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import (
+    Harm,
     as_pairs,
     diverged,
     grade,
@@ -21,6 +22,7 @@ from gradoctor.rules.evidence import (
 from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, converged
 from gradoctor.rules.evidence.loss import leading_function, level, loss_values
 from gradoctor.rules.evidence.probes import probed, weighed
+from gradoctor.rules.evidence.relapse import RAISED, WITHIN, Rise, raised, relapsed
 from gradoctor.rules.evidence.robust import median
 from gradoctor.rules.evidence.spikes import AFTER, gradient_outliers
 from gradoctor.rules.evidence.timing import learning_rate
@@ -36,19 +38,23 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
     """The step size is beyond stability.
 
     Mechanism: in one step at least half of the weights change by more than a tenth of themselves.
-    Harm: the loss diverges from there on, or the burst leaves a network that is stuck at the
-    trivial baseline or makes no progress above it (dead units stay dead when the loss has come down
-    again).
+    Or the rate was raised threefold or more in one step. Harm: the loss diverges from there on, or
+    all that was learnt is lost for good, or the burst leaves a network that is stuck at the trivial
+    baseline or makes no progress above it (dead units stay dead when the loss has come down again).
 
     A tenth of the rate tells (the probe learning-rate): where it is clearly better the finding is
     confirmed.
 
-    Values: update_ratio, share, lr, kind, loss, best
+    Values: update_ratio, share, lr, usual (the rate before it was raised), kind, loss, best
     """
+    outcome = _thrown_out(run)
+    rise = raised(run, outcome.since) if outcome.found else None
+    if rise is not None:
+        yield _raised(run, rise)
+        return
     large = _own(run)
     if not len(large):
         return
-    outcome = diverged(run)
     if outcome.found:
         onset = _before(large, outcome.since)
         kind = outcome.why
@@ -56,14 +62,17 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
         onset, kind = int(large.steps[0]), "killed"
     else:
         return
-    if onset < 0:
-        return
+    if onset >= 0:
+        yield _thrown(run, large, onset, kind)
+
+
+def _thrown(run: Recording, large: Series, onset: int, kind: str) -> Finding:
     at = int(np.searchsorted(large.steps, onset))
     losses = loss_values(run).values
     lr = learning_rate(run).values
     exclusions: tuple[Exclusion, ...] = (adversarial(run),)
     benign = () if kind == "non-finite" else exclusions
-    yield Finding(
+    return Finding(
         level=_tried(run, grade(persists=True, harm=True, exclusions=benign)),
         sites=_worst(run, onset),
         first_step=onset,
@@ -79,6 +88,43 @@ def lr_too_high_divergence(run: Recording) -> Iterator[Finding]:
         evidence=(
             Evidence("update.ratio", float(large.values.max()), LARGE, "ratio"),
             Evidence("loss.value", median(losses[-5:]), None, "loss"),
+        ),
+        exclusions=as_pairs(exclusions),
+    )
+
+
+def _thrown_out(run: Recording) -> Harm:
+    """H1, or a loss that is back at the trivial level after it had been far below.
+
+    What a loss of the script's own counts may change in mid-run: there a burst must be the witness.
+    """
+    outcome, back = diverged(run), relapsed(run)
+    near = np.abs(bursts(run).steps - back.step) <= WITHIN
+    lost = back.found and (level(run) is not None or bool(near.any()))
+    return outcome if outcome.found else Harm("H1", lost, back.step, back.after, "grown")
+
+
+def _raised(run: Recording, rise: Rise) -> Finding:
+    exclusions: tuple[Exclusion, ...] = (adversarial(run),)
+    losses = loss_values(run)
+    before = losses.values[losses.steps < rise.step]
+    return Finding(
+        level=_tried(run, grade(persists=True, harm=True, exclusions=exclusions)),
+        sites=tuple(s.id for s in run.of_kind("optimizer"))[:1],
+        first_step=rise.step,
+        last_step=max(rise.step, run.steps - 1),
+        values={
+            "update_ratio": float("nan"),
+            "share": float("nan"),
+            "lr": rise.after,
+            "usual": rise.before,
+            "kind": "raised",
+            "loss": median(losses.values[-5:]),
+            "best": float(np.min(before)) if len(before) else float("nan"),
+        },
+        evidence=(
+            Evidence("lr", rise.after, RAISED * rise.before, ""),
+            Evidence("loss.value", median(losses.values[-5:]), None, "loss"),
         ),
         exclusions=as_pairs(exclusions),
     )

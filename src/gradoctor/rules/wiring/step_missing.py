@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gradoctor.recording import Recording
 from gradoctor.records import Cycle, Event, Evidence, Finding, Level
 from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence.harm import diverged
 from gradoctor.rules.evidence.timing import is_final
 from gradoctor.rules.wiring._who import first_event, name_of
 
@@ -28,12 +29,17 @@ def step_missing(run: Recording) -> Iterator[Finding]:
     saliency): a suspicion. Or an optimizer steps again and again without a backward since its last
     step and without gradients from elsewhere. Steps that a gradient scaler skipped count as steps.
     Or the only optimizer's gradients are cleared between backward and step: always, so that it
-    steps on nothing, or after all backwards but the last, which nobody has read or written to.
+    steps on nothing (too_soon: its step comes before the backward), or after all backwards but the
+    last, which nobody has read or written to.
 
-    Values: backwards, kind (no_step, no_backward, cleared or discarded), optimizer
+    Or backwards cease in mid-run while the steps go on, to the end.
+
+    Values: backwards, kind (no_step, no_backward, ceased, cleared, too_soon or discarded),
+    optimizer
     """
     yield from _no_step(run)
     yield from _cleared(run)
+    yield from _ceased(run)
     for fact in run.facts_of("optimizer"):
         idle = int(fact.data.get("steps_without_backward") or 0)
         steps = int(fact.data.get("steps") or 0)
@@ -89,13 +95,40 @@ def _cleared(run: Recording) -> Iterator[Finding]:
         kind, number = "discarded", sum(length * n for length, n, _ in counts)
     else:
         return
-    place = _clearing(run)
+    early = _before_any_backward(run, site) if kind == "cleared" else None
+    place, kind = (early, "too_soon") if early else (_clearing(run), kind)
     yield Finding(
         Level.SICK, (site,), 0, max(0, run.steps - 1),
         {"backwards": number, "kind": kind, "optimizer": name_of(run, owner.site)},
         (Evidence("backward.discarded", number, 0, "calls"),),
         file=place.file if place else None, line=place.line if place else None,
     )  # fmt: skip
+
+
+def _ceased(run: Recording) -> Iterator[Finding]:
+    """The last steps, 20 and a tenth of the run or more, had no backward, and the first ones had.
+
+    Not judged where a gradient was seen all the same, or where the loss is no longer finite.
+    """
+    last = max((c.last_step for c in run.cycles if _kinds(c) & {"backward"}), default=-1)
+    idle = [c for c in run.cycles if c.first_step > last and _kinds(c) & {"step"}]
+    count = sum(c.last_step - c.first_step + 1 for c in idle)
+    if last < WITHOUT or count < max(BACKWARDS, 0.1 * run.steps) or not is_final(run):
+        return
+    if run.series("grad.norm").after(last + 1).values.any() or diverged(run).why == "non-finite":
+        return
+    step = next(e for e in idle[0].events if e.kind == "step")
+    who = tuple(s for s in (step.who,) if s is not None)
+    yield Finding(
+        Level.SICK, who, last + 1, max(0, run.steps - 1),
+        {"backwards": 0, "kind": "ceased", "optimizer": name_of(run, step.who)},
+        (Evidence("optimizer.steps_without_backward", count, BACKWARDS, "steps"),),
+        file=step.file, line=step.line,
+    )  # fmt: skip
+
+
+def _kinds(cycle: Cycle) -> set[str]:
+    return {e.kind for e in cycle.events}
 
 
 def _thrown_away(cycle: Cycle, owner: int | None) -> tuple[int, bool]:
@@ -119,6 +152,21 @@ def _clearing(run: Recording) -> Event | None:
     events = usual.events if usual is not None else ()
     after = [i for i, e in enumerate(events) if e.kind == "backward"]
     return next((e for e in events[after[0] :] if e.kind == "zero_grad"), None) if after else None
+
+
+def _before_any_backward(run: Recording, owner: int) -> Event | None:
+    """The optimizer's very first step, where it is called and no backward came before it.
+
+    In a loop that clears, steps, and goes backward the step stands in the wrong place; in one that
+    goes backward, clears, and steps it is the clearing.
+    """
+    first = min(run.cycles, key=lambda c: c.first_step, default=None)
+    for event in first.events if first is not None else ():
+        if event.kind == "backward":
+            return None
+        if event.kind == "step" and event.who == owner:
+            return event
+    return None
 
 
 def _gradients(run: Recording, optimizer: int) -> bool:
