@@ -11,6 +11,8 @@ from torch import nn
 from torch.func import functional_call
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 
+from gradoctor.capture.recorder import Look
+
 from .sinks import watched
 
 x, y = torch.randn(48, 8), torch.randint(0, 3, (48,))
@@ -62,6 +64,27 @@ class TestOrphans:
                 F.cross_entropy(functional_call(model, params, (x,)), y).backward()
                 optimizer.step()
         assert seen.one("optimizer").data["orphans"] == 0
+
+
+class TestRebuilt:
+    def looks(self, *, head: nn.Module | None) -> list[int]:
+        """The steps of deep looks, in a run whose budget allows none after step 50."""
+        with watched() as seen:
+            model = small()
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            descend(model, optimizer, 90)
+            if head is not None:
+                model[2] = head
+            descend(model, optimizer, 6)
+        assert seen.one("governor").data["deep"] >= 7
+        return [step for step, look, _ in seen.frames if look == Look.DEEP and step > 49]
+
+    def test_a_new_head_is_looked_at_at_once(self) -> None:
+        assert self.looks(head=nn.Linear(16, 3)) == [91, 92, 93]
+
+    def test_what_has_no_weights_is_not(self) -> None:
+        assert self.looks(head=nn.Identity()) == []
+        assert self.looks(head=None) == []
 
 
 class TestUntouched:

@@ -21,6 +21,7 @@ from torch.optim import optimizer as torch_optimizer
 from gradoctor.capture.draws import Draws
 from gradoctor.capture.endings import give_up
 from gradoctor.capture.losses import LOSSES
+from gradoctor.capture.rebuilt import Rebuilt
 from gradoctor.capture.recorder import Look
 from gradoctor.capture.resuming import Resuming
 from gradoctor.capture.session import Session
@@ -33,6 +34,7 @@ class Patches:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._rebuilt = Rebuilt(session.models, session.governor)
         self.draws = Draws(session.recorder, session.guard)
         self.resuming = Resuming(session.recorder, session.guard)
         self._undo: list[Callable[[], None]] = []
@@ -44,6 +46,10 @@ class Patches:
         hooks = [
             torch_optimizer.register_optimizer_step_pre_hook(self._before_step),
             torch_optimizer.register_optimizer_step_post_hook(self._after_step),
+        ]
+        hooks += [
+            nn.modules.module.register_module_module_registration_hook(self._registered),
+            nn.modules.module.register_module_parameter_registration_hook(self._registered),
         ]
         self._undo += [h.remove for h in hooks]
         self._wrap(torch.autograd, "backward", self._backward)
@@ -109,6 +115,11 @@ class Patches:
 
     def _remember(self, thing: Any) -> None:
         self.session.places.remember(thing, creator(thing, 2))
+
+    def _registered(self, module: nn.Module, name: str, thing: Any) -> None:
+        """A module or a parameter was put into a module; called for every one that is built."""
+        if self.session.stepped and thing is not None:
+            self.session.guard.call("models", self._rebuilt.see, module, thing)
 
     def _optimizer_init(self, original: Any, optimizer: Any, *args: Any, **kwargs: Any) -> None:
         self.session.guard.call("places", self._remember, optimizer)
