@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from gradoctor.capture.births import Trace, bad_kind, finite_range, is_finite, operation
-from gradoctor.capture.edges import LONG, Edges
+from gradoctor.capture.edges import Edges
 from gradoctor.capture.guard import quiet
 from gradoctor.capture.lines import Lines, executed, of_backward
 from gradoctor.capture.places import NOWHERE, Place
@@ -37,6 +37,9 @@ RISKY: dict[str, str] = {alias: name for name, them in _NAMES.items() for alias 
 
 _BREAK_IN_BACKWARD = frozenset({"sqrt", "norm", "std", "pow", "acos", "asin", "div", "rsqrt"})
 """Operations with a finite value and an infinite derivative at the edge of their domain."""
+
+SPREAD = 20e-3
+"""Seconds of a step from which on three gradients are read at each, and not the first alone."""
 
 
 @dataclass(slots=True)
@@ -173,7 +176,7 @@ class Faults:
         if unread is not None and readable(unread, look) and not is_finite(unread):
             self._alarm(Origin("loss", bad_kind(unread)), False)
             return
-        few = _spread(params) if look >= Look.FULL or self._seconds() > LONG else params
+        few = _spread(params) if look >= Look.FULL or self._seconds() > SPREAD else params
         for p in few:
             grad = p.grad
             if grad is None or grad.is_sparse or not p.numel() or not readable(grad, look):

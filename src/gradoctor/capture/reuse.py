@@ -18,6 +18,8 @@ from gradoctor.capture.source import caller, variables_in_frames
 
 FEWEST, MOST = 100, 1000
 """Losses after which it is asked how many graphs are alive, and the latest that are counted."""
+EVERY = 50
+"""Backwards from one count of the graphs to the next: a count reads a reference a loss."""
 KEPT = 0.95
 _KEY = "gradoctor"
 
@@ -40,6 +42,7 @@ class Reuse:
         self.wiring = wiring
         self._roots: list[weakref.ref[torch.Tensor]] = []
         self._backwards = 0
+        self._due = 0
         self._steps: dict[int, tuple[int, list[Any] | None]] = {}
         self._graphs: deque[weakref.ref[Alive]] = deque(maxlen=MOST)
         self._retaining = False
@@ -89,8 +92,9 @@ class Reuse:
     # ---- graphs that are kept ----------------------------------------------------------------
     def close_step(self) -> None:
         """How many of the earlier losses' graphs somebody still holds."""
-        if len(self._graphs) < FEWEST:
+        if len(self._graphs) < FEWEST or self._backwards < self._due:
             return
+        self._due = self._backwards + EVERY
         alive = sum(ref() is not None for ref in self._graphs)
         share = alive / len(self._graphs)
         if share >= KEPT and not self._told:
