@@ -133,10 +133,15 @@ class TestDoubleStep:
         assert (found.level, found.values["kind"], found.line) == (Level.SICK, "step", 22)
         assert found.values["share"] == pytest.approx(0.5)
 
-    @pytest.mark.parametrize("changes", [{"repeated": 0}, {"closure": True}, {"repeated": 4}])
+    @pytest.mark.parametrize("changes", [{"repeated": 0}, {"closure": True}, {"repeated": 1}])
     def test_other_gradients_or_a_closure(self, changes):
         net = optimizer(Net(), **{"repeated": 25, "steps": 60, **changes})
         assert one(double_step, net, ALTERNATING) is None
+
+    def test_seen_twice_so_far(self):
+        found = one(double_step, optimizer(Net(), repeated=2, steps=5), ALTERNATING)
+        assert found is not None
+        assert found.level == Level.SUSPECT
 
     def test_cleared_between_or_with_a_backward(self):
         for words in ("zero_grad backward step zero_grad step", "backward step backward step"):
@@ -174,6 +179,12 @@ class TestEditedWeights:
         found = one(edited_weights, self.edited(Net(steps=600)))
         assert found is not None
         assert found.level == Level.SUSPECT
+
+    @pytest.mark.parametrize(("checked", "level"), [(2, None), (3, Level.SUSPECT)])
+    def test_taken_back_from_the_start(self, checked, level):
+        net = self.edited(Net(steps=600).stuck(), checked=checked, edited=checked, undone=checked)
+        found = one(edited_weights, net)
+        assert (found.level if found is not None else None) == level
 
     def test_a_state_is_loaded_each_time(self):
         net = self.edited(Net(steps=600).stuck(), op="load_state_dict")

@@ -10,7 +10,7 @@ from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence.timing import is_adaptive, looks
 from gradoctor.rules.wiring._who import name_of
 
-SEEN = 5
+FEW, SEEN = 2, 5
 SHARE = 0.2
 OFTEN = 0.5
 
@@ -20,21 +20,23 @@ def double_step(run: Recording) -> Iterator[Finding]:
     """An optimizer steps again on the very gradients of its step before, or backward runs twice.
 
     Proof of a second step: the same tensors, unwritten since, and no backward nor clearing between
-    the two, for a fifth of all steps. Steps with a closure, and gradients that are written by hand,
-    are not judged. A second backward of one loss on top of the first, at half of the looks, doubles
-    the gradient: suspect, and a note where the optimizer does not feel the gradient's scale.
+    the two, for a fifth of all steps; sick from five times on. Steps with a closure, and gradients
+    that are written by hand, are not judged. A second backward of one loss on top of the
+    first, at half of the looks, doubles the gradient: suspect, and a note where the optimizer does
+    not feel the gradient's scale.
 
     Values: kind (step or backward), optimizer, share (of the steps), count (times seen)
     """
     for fact in run.facts_of("optimizer"):
         repeated, steps = (int(fact.data.get(k) or 0) for k in ("repeated", "steps"))
-        if fact.site is None or repeated < SEEN or fact.data.get("closure"):
+        if fact.site is None or repeated < FEW or fact.data.get("closure"):
             continue
         share, place = _again(run, fact.site)
         if share < SHARE:
             continue
         yield Finding(
-            Level.SICK, (fact.site,), 0, max(0, run.steps - 1),
+            Level.SICK if repeated >= SEEN else Level.SUSPECT,
+            (fact.site,), 0, max(0, run.steps - 1),
             {"kind": "step", "optimizer": name_of(run, fact.site), "share": share,
              "count": round(share * steps)},
             (Evidence("optimizer.repeated", share, SHARE, "share", fact.site),),

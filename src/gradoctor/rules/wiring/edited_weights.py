@@ -10,7 +10,8 @@ from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import no_progress
 from gradoctor.rules.wiring._who import name_of
 
-CHECKED = 10
+FEW, CHECKED = 3, 10
+"""Comparisons from which on steps that are undone are told, and edits besides."""
 MOST = 0.8
 HALF = 0.5
 MEANT = frozenset({"clamp_", "clamp_min_", "clamp_max_", "clip_", "mul_", "div_", "add_", "sub_"})
@@ -23,24 +24,32 @@ def edited_weights(run: Recording) -> Iterator[Finding]:
 
     Undone: of half of the weights nine tenths of each step were taken back, at four comparisons of
     five: sick when the loss makes no progress, else suspect (adaptation that starts again for each
-    sample), and suspect where a saved state is loaded. Otherwise a note: projections and averages
-    may be meant. Bounds, masks, noise and decay by hand are not told, nor embeddings, which
-    renormalise their own rows.
+    sample, or three comparisons so far), and suspect where a saved state is
+    loaded. Otherwise a note: projections and averages may be meant. Bounds, masks, noise and decay
+    by hand are not told, nor embeddings, which renormalise their own rows.
 
     Values: kind (undone or edited), count (weights), op, names
     """
-    facts = [f for f in run.facts_of("edited") if _is_followed(run, f)]
-    undone = [f for f in facts if _share(f, "undone") >= MOST]
-    edited = [f for f in facts if _share(f, "edited") >= MOST and not _is_meant(run, f)]
+    undone = [f for f in _followed(run, FEW) if _share(f, "undone") >= MOST]
+    edited = [
+        f for f in _followed(run, CHECKED) if _share(f, "edited") >= MOST and not _is_meant(run, f)
+    ]
     if len(undone) >= HALF * max(1, _matrices(run)):
-        harmed = no_progress(run).found and undone[0].data.get("op") != "load_state_dict"
+        long = all(int(f.data.get("checked") or 0) >= CHECKED for f in undone)
+        harmed = long and no_progress(run).found
+        harmed = harmed and undone[0].data.get("op") != "load_state_dict"
         yield _finding(run, Level.SICK if harmed else Level.SUSPECT, "undone", undone)
     elif edited:
         yield _finding(run, Level.NOTE, "edited", edited)
 
 
-def _is_followed(run: Recording, fact: Fact) -> bool:
-    return fact.site in run.sites and int(fact.data.get("checked") or 0) >= CHECKED
+def _followed(run: Recording, times: int) -> list[Fact]:
+    """What is known of weights that were compared this often."""
+    return [
+        f
+        for f in run.facts_of("edited")
+        if f.site in run.sites and int(f.data.get("checked") or 0) >= times
+    ]
 
 
 def _is_meant(run: Recording, fact: Fact) -> bool:
