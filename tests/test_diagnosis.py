@@ -80,6 +80,10 @@ class TestGraph:
         order = ["GD901", "GD601", "GD501", "GD401", "GD304", "GD101", "GD701", "GD509"]
         assert sorted(set(order), key=prior) == order
 
+    def test_what_is_found_by_exclusion_comes_after_every_mechanism(self):
+        order = ["GD413", "GD810", "GD701", "GD616", "GD509"]
+        assert sorted(set(order), key=prior) == order
+
 
 class TestDigest:
     def test_one_root_and_its_knock_ons(self):

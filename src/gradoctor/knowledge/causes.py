@@ -140,6 +140,7 @@ _FAMILIES: tuple[tuple[str, ...], ...] = (
     ("GD3",),  # initialisation
     ("GD1", "GD2", "GD8"),  # architecture
     ("GD7",),  # numerics
+    ("GD611", "GD616"),  # what is left when all else is in health
 )
 OUTCOMES = frozenset({"GD211", "GD417", "GD418", "GD509"})
 
