@@ -26,7 +26,11 @@ def unstable_op(run: Recording) -> Iterator[Finding]:
     """
     if run.facts_of("nonfinite"):
         return
-    found = [(fact, kind) for fact in run.facts_of("risky") if (kind := _kind(fact))]
+    found = [
+        (fact, kind)
+        for fact in run.facts_of("risky")
+        if (kind := _kind(fact)) and None not in map(fact.data.get, ("op", "operand", "room"))
+    ]
     if not found:
         return
     fact, kind = min(found, key=lambda f: (f[1] != "edge", float(f[0].data["room"])))
