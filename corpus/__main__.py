@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from corpus import page
+from corpus import page, quoted
 from corpus.cases import Case, load_cases, with_seeds
 from corpus.running import Row, Shelf
 from corpus.scores import headline
@@ -121,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: {rate}")
     if args.page:
         page.write([*rows.values()])
-        print(f"wrote {page.TARGET}")
+        quoted.main()
+        print(f"wrote {page.TARGET}, and what the READMEs quote of it")
     return int(any("error" in row for row in rows.values()))
 
 

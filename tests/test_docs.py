@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from corpus.cases import load_cases
+from corpus import quoted
 from gradoctor.commands import COMMANDS
 from gradoctor.demo import DEMOS
 from gradoctor.knowledge.claims import CLAIMS, VERDICTS
@@ -72,17 +72,14 @@ def test_the_snippet_runs(document, tmp_path, monkeypatch):
     assert known["checkup"].diagnosis().steps == 3
 
 
-def test_figures_in_the_documents_are_true():
-    kinds = [case.kind for case in load_cases()]
-    said = (ROOT / "README.md").read_text(encoding="utf-8")
-    figures = re.search(
-        r"in (\d+) and \d+ of (\d+) sick scripts.*?(\d+) mended.*?of (\d+) healthy", said, re.S
-    )
-    assert figures  # as measured on the date beside them; the corpus only grows
-    right, sick, mended, healthy = map(int, figures.groups())
-    assert right <= sick == mended <= kinds.count("mended")
-    assert healthy <= kinds.count("healthy")
-    assert "seven" in said
+@pytest.mark.parametrize("name", quoted.ROWS)
+def test_figures_of_the_corpus_are_those_of_its_results(name):
+    kept = (ROOT / name).read_text(encoding="utf-8")
+    assert kept == quoted.quoted(name), "run `python -m corpus.quoted`"
+
+
+def test_the_demos_are_counted_right():
+    assert "seven" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(DEMOS) == 7
 
 

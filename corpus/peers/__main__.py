@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -82,11 +83,17 @@ def _run(case: Case, names: Sequence[str]) -> Row:
         return row
 
 
+def brief(fault: str) -> str:
+    """The first sentence of an error: torch appends pages of places, which are one machine's."""
+    first = fault.strip().splitlines()[0]
+    return re.split(r"(?<=[.])\s", first)[0][:200]
+
+
 def verdict(case: Case, name: str, told: Row) -> Row:
     """One tool's row on a case, as ours are made."""
     row = {**labels(case), "tool": name}
     if name in told["faults"]:
-        return {**row, "error": told["faults"][name]}
+        return {**row, "error": brief(told["faults"][name])}
     said = told["said"].get(name, [])
     worst = [s for s in said if s["severity"] == "sick"] or [
         s for s in said if s["severity"] == "suspect"

@@ -30,16 +30,19 @@ def kept() -> list[Row]:
     return rows
 
 
-def comparison(ours: Iterable[Row], others: Iterable[Row]) -> str:
-    """The table, on the runs that all tools were given."""
+def on_common_runs(ours: Iterable[Row], others: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of each tool, on the runs that all were given."""
     tools: dict[str, dict[tuple[str, str, int], Row]] = defaultdict(dict)
     for row in (*ours, *others):
         tools[row["tool"]][row["case"], row["kind"], row["seed"]] = row
-    common = set.intersection(*(set(runs) for runs in tools.values()))
-    body = [
-        [name, *_figures([runs[key] for key in sorted(common)])] for name, runs in tools.items()
-    ]
-    return table(HEAD, body)
+    common = sorted(set.intersection(*(set(runs) for runs in tools.values())))
+    return {name: [runs[key] for key in common] for name, runs in tools.items()}
+
+
+def comparison(ours: Iterable[Row], others: Iterable[Row]) -> str:
+    """The table, on the runs that all tools were given."""
+    tools = on_common_runs(ours, others)
+    return table(HEAD, [[name, *_figures(rows)] for name, rows in tools.items()])
 
 
 def _figures(rows: Sequence[Row]) -> list[str]:

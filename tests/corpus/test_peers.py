@@ -11,7 +11,7 @@ import pytest
 
 from corpus.cases import load_cases
 from corpus.peers import comparison
-from corpus.peers.__main__ import verdict
+from corpus.peers.__main__ import brief, verdict
 from corpus.peers.host import TOOLS
 from corpus.running import environment
 
@@ -87,6 +87,15 @@ def test_a_tool_that_broke_the_script_has_no_verdict():
     row = verdict(case, "a tool", {"said": {}, "faults": {"a tool": "RuntimeError"}})
     assert row["error"] == "RuntimeError"
     assert "verdict" not in row
+
+
+def test_an_error_is_told_in_one_sentence_and_without_places():
+    fault = "RuntimeError: 'aten::ne.Scalar' failed. SparseCPU: at /home/x/site-packages [kernel]"
+    assert brief(fault) == "RuntimeError: 'aten::ne.Scalar' failed."
+    assert brief("ValueError: no\nFile /home/x/train.py") == "ValueError: no"
+    errors = {row["error"] for row in comparison.kept() if "error" in row}
+    assert errors
+    assert not [error for error in errors if "site-packages" in error or len(error) > 200]
 
 
 def test_every_message_that_is_known_has_a_meaning():
