@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 ROWS = {
     "README.md": (
         "| right root, right line | in {root.hits} and {place.hits} of {root.of} sick scripts"
-        " ({kept_root.hits} and {kept_place.hits} of {kept_root.of} in the half kept for reporting),"
-        " and in {fault_root.hits} and {fault_place.hits} of {fault_root.of} scripts with a fault"
-        " injected at random; the next best of {tools} other tools names the root in"
+        " ({kept_root.hits} and {kept_place.hits} of {kept_root.of} in the half kept for"
+        " reporting), and in {fault_root.hits} and {fault_place.hits} of {fault_root.of} scripts"
+        " with a fault injected at random; the next best of {tools} other tools names the root in"
         " {best.hits} of {best.of} of the same runs, and none a line:"
         " [the corpus](docs/corpus.md) |",
         "| false alarms | {mended.hits} of {mended.of} mended twins and {healthy.hits} of"
@@ -30,13 +30,17 @@ ROWS = {
         " the rules) |",
     ),
     "README.zh-CN.md": (
-        "| 病根对、行号也对 | {root.of} 个患病脚本中分别有 {root.hits} 个和 {place.hits} 个（留作报告的一半：{kept_root.of} 个中"
-        " {kept_root.hits} 个和 {kept_place.hits} 个）；随机注入故障的 {fault_root.of} 个脚本中 {fault_root.hits} 个和"
-        " {fault_place.hits} 个。另外 {tools} 个工具里最好的一个，在同样的 {best.of} 次运行中说对 {best.hits} 次病根，"
+        "| 病根对、行号也对 | {root.of} 个患病脚本中分别有 {root.hits} 个和 {place.hits} 个"
+        "（留作报告的一半：{kept_root.of} 个中 {kept_root.hits} 个和 {kept_place.hits} 个）；"
+        "随机注入故障的 {fault_root.of} 个脚本中 {fault_root.hits} 个和 {fault_place.hits} 个。"
+        "另外 {tools} 个工具里最好的一个，在同样的 {best.of} 次运行中说对 {best.hits} 次病根，"
         "没有一个能指出行号：[语料库](docs/corpus.md) |",
-        "| 误报 | {mended.of} 个修好的脚本误报 {mended.hits} 个，{scripts.of} 个健康脚本的 {healthy.of} 次运行误报 {healthy.hits} 次"
-        "（精确 95 % 区间：按运行 {runs_in} %，按脚本 {scripts_in} %）；其他工具在健康运行上的误报率为"
-        " {least:.0f} % 到 {most:.0f} %（`make corpus`、`make peers`，{cores} 核，{date}；语料库是我们自己的，编写规则时看过） |",
+        "| 误报 | {mended.of} 个修好的脚本误报 {mended.hits} 个，"
+        "{scripts.of} 个健康脚本的 {healthy.of} 次运行误报 {healthy.hits} 次"
+        "（精确 95 % 区间：按运行 {runs_in} %，按脚本 {scripts_in} %）；"
+        "其他工具在健康运行上的误报率为 {least:.0f} % 到 {most:.0f} %"
+        "（`make corpus`、`make peers`，{cores} 核，{date}；"
+        "语料库是我们自己的，编写规则时看过） |",
     ),
 }
 """In each document: its rows, of which the first cell says where they stand."""
