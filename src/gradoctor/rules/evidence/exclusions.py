@@ -1,4 +1,4 @@
-"""Benign contexts, B1 to B16: what looks like a disease and is not.
+"""Benign contexts, numbered as in the catalogue: what looks like a disease and is not.
 
 Each detector looks at the whole recording and says whether it was found, and why it thinks so.
 """
@@ -56,23 +56,12 @@ def zero_init_escape(run: Recording) -> Exclusion:
     return Exclusion("zero-initialised-branch", False)
 
 
-def frozen_by_intent(run: Recording, parameter: int) -> Exclusion:
-    """B3: the parameter asks for no gradient."""
-    facts = run.facts_of("wiring", parameter)
-    return Exclusion("frozen", any(f.data.get("requires_grad") is False for f in facts))
-
-
 def is_embedding(run: Recording, site: Site) -> Exclusion:
     """B4: only the rows that a batch touches get a gradient."""
     kind = site.meta.get("role")
     if kind in ("bias", "gain") and site.meta.get("module") in run.sites:
         kind = run.sites[site.meta["module"]].meta.get("role")
     return Exclusion("embedding", kind == "embedding")
-
-
-def is_tied(site: Site) -> Exclusion:
-    """B5: the same storage plays two roles."""
-    return Exclusion("tied-weights", bool(site.meta.get("tied")))
 
 
 def warming_up(run: Recording) -> Exclusion:
@@ -108,11 +97,6 @@ def scaler_skips(run: Recording) -> Exclusion:
     """B8: the GradScaler skipped a step, which it does while it finds its scale."""
     skipped = run.series("scaler.skipped").values
     return Exclusion("scaler-skips", bool(len(skipped)) and 0 < float(np.nansum(skipped)) <= 20)
-
-
-def is_masking(site: Site) -> Exclusion:
-    """B9: zeros that a dropout or mask writes on purpose."""
-    return Exclusion("dropout", site.meta.get("role") == "dropout")
 
 
 def adversarial(run: Recording) -> Exclusion:
@@ -196,20 +180,6 @@ def accumulating(run: Recording) -> Exclusion:
     return Exclusion("gradient-accumulation", steady)
 
 
-def scale_invariant(run: Recording, parameter: Site) -> Exclusion:
-    """B13: a norm follows, so the weight's own scale has no effect."""
-    module = run.sites.get(parameter.meta.get("module", -1))
-    if module is None or module.order < 0:
-        return Exclusion("followed-by-norm", False)
-    after = [s for s in run.of_kind("module") if s.order > module.order]
-    return Exclusion("followed-by-norm", bool(after) and after[0].meta.get("role") == "norm")
-
-
-def is_tiny(site: Site) -> Exclusion:
-    """B14: too few elements for a relative statistic."""
-    return Exclusion("tiny-tensor", int(site.meta.get("numel", 0)) < 64)
-
-
 def too_early(run: Recording, *, final: bool) -> Exclusion:
     """B15: a hard task may sit at the prior for its first steps.
 
@@ -223,8 +193,3 @@ def too_early(run: Recording, *, final: bool) -> Exclusion:
     if isinstance(planned, int) and not final:
         needed = max(needed, 0.05 * planned)
     return Exclusion("too-early", run.steps < needed, f"{run.steps} of {needed:.0f} steps")
-
-
-def evaluation_between(run: Recording) -> Exclusion:
-    """B16: forwards without gradients are never recorded as training, so nothing to exclude."""
-    return Exclusion("evaluation", False, "kept out by capture")
