@@ -330,7 +330,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "update.progress": Words("share of the progress", "在进展中的份额"),
 }
 
-# Benign contexts that the evidence protocol looks for (those of the catalogue, and of single rules).
+# Benign contexts that the evidence protocol and single rules look for.
 CONTEXT_WORDS = {
     "adapters": Words("adapters", "适配器"),
     "class-weights": Words("class weights", "类别权重"),

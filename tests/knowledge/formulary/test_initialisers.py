@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from gradoctor.knowledge.formulary.initialisers import ENTRIES, FIXUP_CODE, fixup_scale
+from gradoctor.knowledge.formulary._variances import fixup_scale
+from gradoctor.knowledge.formulary.initialisers import ENTRIES, FIXUP_CODE
 from gradoctor.nn import lsuv_
 
 ENTRY = {e.name: e for e in ENTRIES}

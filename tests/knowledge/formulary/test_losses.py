@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from gradoctor.knowledge.formulary.losses import ENTRIES, huber, huber_gradients
+from gradoctor.knowledge.formulary._loss_values import huber, huber_gradients
+from gradoctor.knowledge.formulary.losses import ENTRIES
 from gradoctor.nn import RMSELoss
 
 LOSS = {e.name: e for e in ENTRIES}

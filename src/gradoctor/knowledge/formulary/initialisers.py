@@ -2,196 +2,27 @@
 
 from __future__ import annotations
 
-import math
-
-from gradoctor.knowledge.formulary._initialiser import DEPTH, LAYERS, Initialiser, draw_signal
-from gradoctor.knowledge.formulary._rectified import leaky
+from gradoctor.knowledge.formulary._initialiser import Initialiser
+from gradoctor.knowledge.formulary._initialiser_pictures import (
+    draw_constant,
+    draw_fixup,
+    draw_gaussian,
+    draw_he,
+    draw_lsuv,
+    draw_orthogonal,
+    draw_torch_default,
+    draw_xavier,
+    draw_zero,
+)
+from gradoctor.knowledge.formulary._variances import (
+    gaussian,
+    he,
+    none,
+    orthogonal,
+    torch_default,
+    xavier,
+)
 from gradoctor.knowledge.language import Words
-from gradoctor.knowledge.plots import Curve, Picture, Plot
-
-WIDTH = 512
-"""Of the layers in the pictures."""
-DEFAULT = 1 / math.sqrt(3)
-HE, TANH = math.sqrt(2), 1.5925374
-RELU_TITLE = Words("Thirty ReLU layers", "三十层 ReLU 网络")
-TANH_TITLE = Words("Thirty tanh layers", "三十层 tanh 网络")
-
-
-def none(fan_in: int, fan_out: int, gain: float) -> float:
-    """All weights are equal."""
-    return 0.0
-
-
-def gaussian(fan_in: int, fan_out: int, gain: float) -> float:
-    """The square of the standard deviation, which stands for the gain; fans play no part."""
-    return gain**2
-
-
-def xavier(fan_in: int, fan_out: int, gain: float) -> float:
-    """The mean of the two fans decides."""
-    return 2 * gain**2 / (fan_in + fan_out)
-
-
-def he(fan_in: int, fan_out: int, gain: float) -> float:
-    """The number of inputs decides; with ReLU the gain is the root of 2."""
-    return gain**2 / fan_in
-
-
-def torch_default(fan_in: int, fan_out: int, gain: float) -> float:
-    """Of ``nn.Linear`` and the convolutions; there is no gain to choose."""
-    return 1 / (3 * fan_in)
-
-
-def orthogonal(fan_in: int, fan_out: int, gain: float) -> float:
-    """The larger side decides."""
-    return gain**2 / max(fan_in, fan_out)
-
-
-def fixup_scale(branches: int, layers: int) -> float:
-    """What Fixup multiplies the weights inside a residual branch with, but for the last layer.
-
-    Args:
-        branches: residual branches of the network, L.
-        layers: weight layers of a branch, m, at least 2.
-    """
-    return float(branches ** (-1 / (2 * layers - 2)))
-
-
-def _draw_zero() -> tuple[Picture, ...]:
-    layers = (0.0, *LAYERS)
-    return (
-        Plot(
-            Words("Zero weights in 30 layers", "三十层的零权重"),
-            Words("layer", "层"),
-            Words("RMS of the signal", "信号的均方根"),
-            (
-                Curve(Words("plain network", "普通网络"), layers, (1.0, *[0.0] * DEPTH)),
-                Curve(
-                    Words("last layer of each residual branch", "仅各残差支路的末层"),
-                    layers,
-                    (1.0,) * (DEPTH + 1),
-                ),
-            ),
-            y_range=(0.0, 1.2),
-        ),
-    )
-
-
-def _draw_constant() -> tuple[Picture, ...]:
-    curves = tuple(
-        Curve(
-            Words(f"c = {share:g} / {WIDTH}", f"c = {share:g} / {WIDTH}"),
-            LAYERS,
-            tuple(share**layer for layer in LAYERS),
-        )
-        for share in (0.5, 1.0, 2.0)
-    )
-    return (
-        Plot(
-            Words("Thirty layers of equal weights c, positive inputs of mean 1", "三十层相等的权重 c，输入为正且均值为 1"),
-            Words("layer", "层"),
-            Words("value of every unit", "每个单元的值"),
-            curves,
-            log_y=True,
-        ),
-    )  # fmt: skip
-
-
-def _draw_gaussian() -> tuple[Picture, ...]:
-    deviations = (0.01, 0.03, math.sqrt(2 / WIDTH), 0.1)
-    said = [Words.same(f"σ = {d:.3g}") for d in deviations]
-    gains = [d * math.sqrt(WIDTH) for d in deviations]
-    return tuple(
-        draw_signal(title, [(w, value, g) for w, g in zip(said, gains, strict=True)])
-        for title, value in ((RELU_TITLE, leaky), (TANH_TITLE, math.tanh))
-    )
-
-
-def _draw_xavier() -> tuple[Picture, ...]:
-    ways = (
-        (Words("tanh, gain 1.5925", "tanh，增益 1.5925"), math.tanh, TANH),
-        (Words("tanh, gain 1", "tanh，增益 1"), math.tanh, 1.0),
-        (Words("ReLU, gain 1", "ReLU，增益 1"), leaky, 1.0),
-    )
-    return (
-        draw_signal(Words("Xavier in 30 layers of equal width", "等宽三十层中的 Xavier"), ways),
-    )
-
-
-def _draw_he() -> tuple[Picture, ...]:
-    ways = (
-        (Words("He (2 / fan_in)", "He（2 / fan_in）"), leaky, HE),
-        (Words("Xavier (1 / fan_in)", "Xavier（1 / fan_in）"), leaky, 1.0),
-        (Words("PyTorch's default (1 / (3 fan_in))", "PyTorch 默认（1 / (3 fan_in)）"), leaky, DEFAULT),
-    )  # fmt: skip
-    return (draw_signal(RELU_TITLE, ways),)
-
-
-def _draw_torch_default() -> tuple[Picture, ...]:
-    ways = (
-        (Words.same("ReLU"), leaky, DEFAULT),
-        (Words.same("tanh"), math.tanh, DEFAULT),
-        (Words("ReLU with He, for comparison", "对照：ReLU 配 He"), leaky, HE),
-    )
-    title = Words(
-        "Thirty layers as PyTorch makes them, without biases", "PyTorch 默认的三十层，不计偏置"
-    )
-    return (draw_signal(title, ways),)
-
-
-def _draw_orthogonal() -> tuple[Picture, ...]:
-    return (
-        Plot(
-            Words("Spread of the singular values s of a product of square layers", "方阵层乘积的奇异值 s 的离散程度"),
-            Words("layers", "层数"),
-            Words("E[s⁴] / E[s²]² (1: all equal)", "E[s⁴] / E[s²]²（1 表示全部相等）"),
-            (
-                Curve(Words("orthogonal", "正交"), LAYERS, (1.0,) * DEPTH),
-                # the second Fuss-Catalan number: moments of a product of Gaussian matrices
-                Curve(Words("Gaussian", "高斯"), LAYERS, tuple(k + 1 for k in LAYERS)),
-            ),
-            y_range=(0.0, DEPTH + 2.0),
-        ),
-    )  # fmt: skip
-
-
-def _draw_lsuv() -> tuple[Picture, ...]:
-    # after LSUV each layer has the gain that its activation needs at unit variance
-    ways = (
-        (Words("ReLU, PyTorch's default", "ReLU，PyTorch 默认"), leaky, DEFAULT),
-        (Words("ReLU, LSUV", "ReLU，LSUV"), leaky, HE),
-        (Words("tanh, PyTorch's default", "tanh，PyTorch 默认"), math.tanh, DEFAULT),
-        (Words("tanh, LSUV", "tanh，LSUV"), math.tanh, TANH),
-    )
-    return (draw_signal(Words("Before and after, in theory", "理论上的前后对比"), ways),)
-
-
-def _draw_fixup() -> tuple[Picture, ...]:
-    branches = LAYERS
-    stream = (
-        (Words("He in every branch (begun by ReLU)", "各支路（以 ReLU 开头）均用 He"), tuple(2 ** (b / 2) for b in branches)),
-        (Words("branches divided by √L", "支路除以 √L"), tuple((1 + 1 / b) ** (b / 2) for b in branches)),
-        (Words("Fixup (branches end in 0)", "Fixup（支路末层为 0）"), (1.0,) * len(branches)),
-    )  # fmt: skip
-    return (
-        Plot(
-            Words("The residual stream at the start of training", "训练开始时的残差主干"),
-            Words("residual branches L", "残差支路数 L"),
-            Words("RMS at the end, relative to the beginning", "末端相对于起点的均方根"),
-            tuple(Curve(said, branches, y) for said, y in stream),
-            log_y=True,
-        ),
-        Plot(
-            Words("Fixup's factor on the inner layers", "Fixup 对内层权重的缩放系数"),
-            Words("residual branches L", "残差支路数 L"),
-            Words.same("L^(−1/(2m − 2))"),
-            tuple(
-                Curve(Words.same(f"m = {m}"), branches, tuple(fixup_scale(int(b), m) for b in branches))
-                for m in (2, 3, 4)
-            ),
-        ),
-    )  # fmt: skip
-
 
 SYMMETRY = "Goodfellow, Bengio, Courville: Deep Learning, section 8.4. MIT Press 2016."
 FIXUP_CODE = """width, branches = 64, 8
@@ -246,7 +77,7 @@ ENTRIES = (
             "Two zero factors in a row (a zero gain on a zero layer) never leave 0: each one's gradient is multiplied by the other.",
             "两个零因子相连（零增益乘零权重层）永远离不开 0：各自的梯度都要乘以另一个。",
         ),
-        draw=_draw_zero,
+        draw=draw_zero,
     ),
     Initialiser(
         name="constant",
@@ -280,7 +111,7 @@ ENTRIES = (
             "The loss still falls a little, so the fault is easily missed: compare the rows of a weight, they are equal.",
             "损失仍会稍降，因此容易漏看：比较权重矩阵的各行，会发现完全相等。",
         ),
-        draw=_draw_constant,
+        draw=draw_constant,
     ),
     Initialiser(
         name="gaussian",
@@ -313,7 +144,7 @@ ENTRIES = (
             "`trunc_normal_` cuts at a = −2 and b = 2 as values, not standard deviations: at σ = 0.02 it cuts nothing. `uniform_` without bounds draws from [0, 1): all positive, mean 0.5.",
             "`trunc_normal_` 的截断点 a = −2、b = 2 是数值而非标准差的倍数：σ = 0.02 时等于没截。`uniform_` 不给上下界时从 [0, 1) 抽取：全为正，均值 0.5。",
         ),
-        draw=_draw_gaussian,
+        draw=draw_gaussian,
     ),
     Initialiser(
         name="xavier",
@@ -346,7 +177,7 @@ ENTRIES = (
             "Uniform or Gaussian makes no difference of note; the gain does. A fused q, k, v projection has three times the fan_out of each.",
             "均匀与高斯几乎没有差别，增益才要紧。合并的 q、k、v 投影的 fan_out 是单个的三倍。",
         ),
-        draw=_draw_xavier,
+        draw=draw_xavier,
     ),
     Initialiser(
         name="he",
@@ -379,7 +210,7 @@ ENTRIES = (
             "The default of `kaiming_*_` is leaky ReLU with a = 0, which is ReLU. For transposed convolutions PyTorch reads the two fans the wrong way round, and for grouped ones its fan_out counts all groups. GELU and SiLU are refused: use their own gain.",
             "`kaiming_*_` 的默认值是 a = 0 的 Leaky ReLU，即 ReLU。对转置卷积，PyTorch 会把两个扇数弄反；对分组卷积，其 fan_out 把所有组都算上。GELU、SiLU 不被接受：请使用它们自己的增益。",
         ),
-        draw=_draw_he,
+        draw=draw_he,
     ),
     Initialiser(
         name="torch_default",
@@ -415,7 +246,7 @@ ENTRIES = (
             "The a=√5 is no leaky slope that anyone uses; it is there to give the bound 1/√fan_in. Embeddings are N(0, 1), normalisers 1 and 0, recurrent layers U(±1/√hidden).",
             "a=√5 并不是实际使用的泄漏斜率，只是为了得到 1/√fan_in 的界。嵌入层为 N(0, 1)，归一化层为 1 与 0，循环层为 U(±1/√hidden)。",
         ),
-        draw=_draw_torch_default,
+        draw=draw_torch_default,
     ),
     Initialiser(
         name="orthogonal",
@@ -451,7 +282,7 @@ ENTRIES = (
             "A convolution kernel is flattened to (out, in · k · k): its rows are orthonormal, but the convolution does not keep lengths. The fused weight of an LSTM holds four matrices; draw each by itself.",
             "卷积核被展平为 (out, in · k · k)：各行正交归一，但卷积本身并不保持长度。LSTM 的合并权重含四个矩阵，应分别初始化。",
         ),
-        draw=_draw_orthogonal,
+        draw=draw_orthogonal,
     ),
     Initialiser(
         name="lsuv",
@@ -490,7 +321,7 @@ ENTRIES = (
             "Put the model in evaluation mode or accept dropout's noise. The last layer is scaled too: set the head to what the loss wants afterwards.",
             "模型应处于评估模式，否则要接受 Dropout 的噪声。最后一层也会被缩放：之后按损失的需要重设输出层。",
         ),
-        draw=_draw_lsuv,
+        draw=draw_lsuv,
     ),
     Initialiser(
         name="fixup",
@@ -529,6 +360,6 @@ ENTRIES = (
             "L counts branches, m the weight layers in one: they are not the depth. m must be at least 2. The scalars usually take a smaller learning rate, such as a tenth.",
             "L 是支路数，m 是一条支路内的权重层数，都不是网络深度。m 至少为 2。标量参数通常用较小的学习率，如十分之一。",
         ),
-        draw=_draw_fixup,
+        draw=draw_fixup,
     ),
 )

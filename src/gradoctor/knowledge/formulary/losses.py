@@ -2,343 +2,49 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
 from statistics import fmean, median
 
-from gradoctor.knowledge.formulary._activation import sweep
 from gradoctor.knowledge.formulary._loss import Loss
-from gradoctor.knowledge.formulary._saturating import sigmoid, softplus
-from gradoctor.knowledge.formulary._vector import log_softmax, softmax
+from gradoctor.knowledge.formulary._loss_pictures import (
+    draw_bce,
+    draw_bce_with_logits,
+    draw_cross_entropy,
+    draw_hinge,
+    draw_huber,
+    draw_kl_div,
+    draw_mae,
+    draw_mse,
+    draw_nll,
+    draw_rmse,
+)
+from gradoctor.knowledge.formulary._loss_values import (
+    bce,
+    bce_gradients,
+    bce_with_logits,
+    bce_with_logits_gradients,
+    cross_entropy,
+    cross_entropy_gradients,
+    hinge,
+    hinge_gradients,
+    huber,
+    huber_centre,
+    huber_gradients,
+    kl_div,
+    kl_div_gradients,
+    log_mixture,
+    log_odds,
+    log_shares,
+    mae,
+    mae_gradients,
+    majority,
+    mse,
+    mse_gradients,
+    nll,
+    nll_gradients,
+    rmse,
+    rmse_gradients,
+)
 from gradoctor.knowledge.language import Words
-from gradoctor.knowledge.plots import Curve, Picture, Plot
-
-Row = Sequence[float]
-CLAMP = 100.0
-"""``BCELoss`` takes no logarithm below minus this."""
-LEAST = 1e-12
-"""and divides by no p (1 - p) below this."""
-SURE = 1e3
-"""A logit whose probability is 0 or 1 in floats."""
-
-
-def residuals(outputs: Row, targets: Row) -> list[float]:
-    """Output minus target."""
-    return [o - t for o, t in zip(outputs, targets, strict=True)]
-
-
-def mse(outputs: Row, targets: Row) -> float:
-    """The mean squared residual."""
-    return fmean(r * r for r in residuals(outputs, targets))
-
-
-def mse_gradients(outputs: Row, targets: Row) -> list[float]:
-    """2 r / n."""
-    return [2 * r / len(outputs) for r in residuals(outputs, targets)]
-
-
-def rmse(outputs: Row, targets: Row) -> float:
-    """The root of the mean squared residual."""
-    return math.sqrt(mse(outputs, targets))
-
-
-def rmse_gradients(outputs: Row, targets: Row) -> list[float]:
-    """r / (n RMSE); NaN where all residuals are 0, as autograd has it (0 times infinity)."""
-    root = rmse(outputs, targets)
-    return [r / (len(outputs) * root) if root else math.nan for r in residuals(outputs, targets)]
-
-
-def mae(outputs: Row, targets: Row) -> float:
-    """The mean absolute residual."""
-    return fmean(map(abs, residuals(outputs, targets)))
-
-
-def mae_gradients(outputs: Row, targets: Row) -> list[float]:
-    """sign(r) / n; 0 where the residual is 0."""
-    return [((r > 0) - (r < 0)) / len(outputs) for r in residuals(outputs, targets)]
-
-
-def huber(outputs: Row, targets: Row, delta: float = 1.0) -> float:
-    """Half the square up to ``delta``, a straight line beyond."""
-    sizes = map(abs, residuals(outputs, targets))
-    return fmean(r * r / 2 if r <= delta else delta * (r - delta / 2) for r in sizes)
-
-
-def huber_gradients(outputs: Row, targets: Row, delta: float = 1.0) -> list[float]:
-    """The residual, cut off at ``delta``, over n."""
-    return [min(max(r, -delta), delta) / len(outputs) for r in residuals(outputs, targets)]
-
-
-def huber_centre(targets: Row) -> float:
-    """Where the cut-off residuals add up to 0, by bisection."""
-    low, high = min(targets), max(targets)
-    while low < (middle := (low + high) / 2) < high:
-        if sum(huber_gradients([middle] * len(targets), targets)) < 0:
-            low = middle
-        else:
-            high = middle
-    return middle
-
-
-def nll(outputs: Sequence[Row], targets: Sequence[int]) -> float:
-    """Minus the log-probability of the right class, on average."""
-    return -fmean(row[t] for row, t in zip(outputs, targets, strict=True))
-
-
-def nll_gradients(outputs: Sequence[Row], targets: Sequence[int]) -> list[list[float]]:
-    """-1 / n at the right class."""
-    return [
-        [-1 / len(outputs) if k == t else 0.0 for k in range(len(row))]
-        for row, t in zip(outputs, targets, strict=True)
-    ]
-
-
-def cross_entropy(outputs: Sequence[Row], targets: Sequence[int]) -> float:
-    """``nll`` of the log-softmax of logits."""
-    return nll([log_softmax(row) for row in outputs], targets)
-
-
-def cross_entropy_gradients(outputs: Sequence[Row], targets: Sequence[int]) -> list[list[float]]:
-    """(p - 1 at the right class) / n."""
-    return [
-        [(p - (k == t)) / len(outputs) for k, p in enumerate(softmax(row))]
-        for row, t in zip(outputs, targets, strict=True)
-    ]
-
-
-def log_shares(targets: Sequence[int]) -> list[float]:
-    """The logarithm of each class's share of the labels."""
-    shares = [targets.count(k) / len(targets) for k in range(max(targets) + 1)]
-    return [math.log(s) if s else -math.inf for s in shares]
-
-
-def bce(outputs: Row, targets: Row) -> float:
-    """Binary cross-entropy of probabilities, its logarithms cut off at -100 as in PyTorch."""
-    pairs = zip(outputs, targets, strict=True)
-    return -fmean(t * _clamped_log(p) + (1 - t) * _clamped_log(1 - p) for p, t in pairs)
-
-
-def bce_gradients(outputs: Row, targets: Row) -> list[float]:
-    """(p - t) / (p (1 - p)) / n, the divisor no less than 1e-12 as in PyTorch."""
-    n = len(outputs)
-    pairs = zip(outputs, targets, strict=True)
-    return [(p - t) / max(p * (1 - p), LEAST) / n for p, t in pairs]
-
-
-def _clamped_log(p: float) -> float:
-    return -CLAMP if p <= 0 else max(math.log(p), -CLAMP)
-
-
-def bce_with_logits(outputs: Row, targets: Row) -> float:
-    """Binary cross-entropy of logits."""
-    return fmean(softplus(x) - x * t for x, t in zip(outputs, targets, strict=True))
-
-
-def bce_with_logits_gradients(outputs: Row, targets: Row) -> list[float]:
-    """(sigmoid(x) - t) / n."""
-    return [(sigmoid(x) - t) / len(outputs) for x, t in zip(outputs, targets, strict=True)]
-
-
-def log_odds(targets: Row) -> float:
-    """The logit of the targets' mean."""
-    p = fmean(targets)
-    return math.log(p / (1 - p)) if 0 < p < 1 else math.copysign(SURE, p - 0.5)
-
-
-def kl_div(outputs: Sequence[Row], targets: Sequence[Row]) -> float:
-    """KL(target || output) of log-probabilities and probabilities, over the batch's size."""
-    return fmean(
-        math.fsum(t * (math.log(t) - o) for o, t in zip(row, goal, strict=True) if t > 0)
-        for row, goal in zip(outputs, targets, strict=True)
-    )
-
-
-def kl_div_gradients(outputs: Sequence[Row], targets: Sequence[Row]) -> list[list[float]]:
-    """-t / n."""
-    return [[-t / len(outputs) for t in goal] for goal in targets]
-
-
-def log_mixture(targets: Sequence[Row]) -> list[float]:
-    """The logarithm of the mean of the target distributions."""
-    shares = [fmean(column) for column in zip(*targets, strict=True)]
-    return [math.log(s) if s else -math.inf for s in shares]
-
-
-def hinge(outputs: Row, targets: Row) -> float:
-    """max(0, 1 - t x) on average, targets -1 or 1."""
-    return fmean(max(1 - t * x, 0.0) for x, t in zip(outputs, targets, strict=True))
-
-
-def hinge_gradients(outputs: Row, targets: Row) -> list[float]:
-    """-t / n up to and at margin 1 (as ``clamp`` has it), 0 beyond."""
-    n = len(outputs)
-    return [-t / n if t * x <= 1 else 0.0 for x, t in zip(outputs, targets, strict=True)]
-
-
-def majority(targets: Row) -> float:
-    """The commoner sign."""
-    return 1.0 if fmean(targets) >= 0 else -1.0
-
-
-Of = Callable[[float], float]
-RESIDUAL = Words("residual: output − target", "残差：输出 − 目标")
-
-
-def _plot(title: Words, x: Words, xs: tuple[float, ...], curves: dict[Words, Of]) -> Plot:
-    drawn = tuple(Curve(said, xs, tuple(map(of, xs))) for said, of in curves.items())
-    return Plot(title, x, Words("value", "值"), drawn)
-
-
-LOSS, SLOPE = Words("loss", "损失"), Words("gradient", "梯度")
-TITLE = Words("The loss and its gradient for one example", "单个样本的损失及其梯度")
-
-
-def _draw_mse() -> tuple[Picture, ...]:
-    xs = sweep(-3, 3)
-    curves: dict[Words, Of] = {
-        LOSS: lambda r: mse([r], [0.0]),
-        SLOPE: lambda r: mse_gradients([r], [0.0])[0],
-    }
-    logits = sweep(-10, 10)
-    dying: dict[Words, Of] = {
-        Words("MSE after a sigmoid", "Sigmoid 之后的均方误差"): lambda x: (
-            2 * (sigmoid(x) - 1) * sigmoid(x) * sigmoid(-x)
-        ),
-        Words("BCE with logits", "带 logit 的二元交叉熵"): lambda x: bce_with_logits_gradients(
-            [x], [1.0]
-        )[0],
-    }
-    gone = _plot(
-        Words("Gradient at the logit, target 1", "目标为 1 时 logit 处的梯度"),
-        Words("logit (negative: wrong)", "logit（负值为判错）"),
-        logits,
-        dying,
-    )
-    return _plot(TITLE, RESIDUAL, xs, curves), gone
-
-
-def _draw_rmse() -> tuple[Picture, ...]:
-    xs = sweep(-3, 3)
-    curves: dict[Words, Of] = {
-        LOSS: lambda r: rmse([r], [0.0]),
-        SLOPE: lambda r: rmse_gradients([r], [0.0])[0],
-    }
-    two = {
-        Words(f"other residual {other:g}", f"另一残差为 {other:g}"): _rmse_beside(other)
-        for other in (0.1, 1.0, 3.0)
-    }
-    shared = _plot(
-        Words("Two examples share one root: each scales the other", "两个样本共用一个根号，彼此影响梯度"),
-        RESIDUAL,
-        xs,
-        two,
-    )  # fmt: skip
-    return _plot(TITLE, RESIDUAL, xs, curves), shared
-
-
-def _rmse_beside(other: float) -> Of:
-    return lambda r: rmse_gradients([r, other], [0.0, 0.0])[0]
-
-
-def _draw_mae() -> tuple[Picture, ...]:
-    curves: dict[Words, Of] = {
-        LOSS: lambda r: mae([r], [0.0]),
-        SLOPE: lambda r: mae_gradients([r], [0.0])[0],
-    }
-    return (_plot(TITLE, RESIDUAL, sweep(-3, 3), curves),)
-
-
-def _draw_huber() -> tuple[Picture, ...]:
-    xs = sweep(-4, 4)
-    curves: dict[Words, Of] = {
-        LOSS: lambda r: huber([r], [0.0]),
-        SLOPE: lambda r: huber_gradients([r], [0.0])[0],
-        Words("half the MSE", "均方误差的一半"): lambda r: r * r / 2,
-        Words("MAE − ½", "平均绝对误差 − ½"): lambda r: abs(r) - 0.5,
-    }
-    return (_plot(TITLE, RESIDUAL, xs, curves),)
-
-
-def _draw_cross_entropy() -> tuple[Picture, ...]:
-    xs = sweep(-8, 8)
-    curves: dict[Words, Of] = {
-        LOSS: lambda x: cross_entropy([[x, 0.0]], [0]),
-        SLOPE: lambda x: cross_entropy_gradients([[x, 0.0]], [0])[0][0],
-    }
-    margin = Words("margin: right logit − the other", "间隔：正确类 logit − 另一类")
-    doubled: dict[Words, Of] = {
-        Words("logits", "输入 logit"): lambda x: cross_entropy([[x, *[0.0] * 9]], [0]),
-        Words("softmax by mistake", "误输入 Softmax 结果"): lambda x: cross_entropy(
-            [softmax([x, *[0.0] * 9])], [0]
-        ),
-    }
-    twice = _plot(
-        Words("Ten classes: softmax twice leaves a floor of 1.46", "十类：做两次 Softmax，损失不低于 1.46"),
-        Words("lead of the right logit over all others", "正确类 logit 领先其余的幅度"),
-        sweep(-5, 15),
-        doubled,
-    )  # fmt: skip
-    return _plot(TITLE, margin, xs, curves), twice
-
-
-def _draw_nll() -> tuple[Picture, ...]:
-    ps = sweep(0.005, 1.0, 200)
-    curves: dict[Words, Of] = {
-        LOSS: lambda p: nll([[math.log(p)]], [0]),
-        Words("gradient at log p", "log p 处的梯度"): lambda p: nll_gradients([[math.log(p)]], [0])[
-            0
-        ][0],
-    }
-    return (_plot(TITLE, Words("probability of the right class", "正确类的概率"), ps, curves),)
-
-
-def _draw_bce() -> tuple[Picture, ...]:
-    ps = sweep(0.05, 0.95, 181)
-    curves: dict[Words, Of] = {
-        Words("loss, target 1", "损失，目标 1"): lambda p: bce([p], [1.0]),
-        Words("loss, target 0", "损失，目标 0"): lambda p: bce([p], [0.0]),
-        Words("gradient, target 1", "梯度，目标 1"): lambda p: bce_gradients([p], [1.0])[0],
-    }
-    return (_plot(TITLE, Words("output: probability", "输出：概率"), ps, curves),)
-
-
-def _draw_bce_with_logits() -> tuple[Picture, ...]:
-    xs = sweep(-8, 8)
-    curves: dict[Words, Of] = {
-        Words("loss, target 1", "损失，目标 1"): lambda x: bce_with_logits([x], [1.0]),
-        Words("loss, target 0", "损失，目标 0"): lambda x: bce_with_logits([x], [0.0]),
-        Words("gradient, target 1", "梯度，目标 1"): lambda x: bce_with_logits_gradients(
-            [x], [1.0]
-        )[0],
-    }
-    return (_plot(TITLE, Words("output: logit", "输出：logit"), xs, curves),)
-
-
-def _draw_kl_div() -> tuple[Picture, ...]:
-    ps = sweep(0.01, 0.99, 197)
-    curves = {
-        Words(f"target ({t:g}, {1 - t:g})", f"目标 ({t:g}, {1 - t:g})"): _kl_to(t)
-        for t in (0.5, 0.8, 1.0)
-    }
-    title = Words("Zero where the output equals the target", "输出等于目标时为零")
-    return (_plot(title, Words("output: first probability", "输出：第一类的概率"), ps, curves),)
-
-
-def _kl_to(t: float) -> Of:
-    return lambda p: kl_div([[math.log(p), math.log(1 - p)]], [[t, 1 - t]])
-
-
-def _draw_hinge() -> tuple[Picture, ...]:
-    xs = sweep(-3, 3)
-    curves: dict[Words, Of] = {
-        LOSS: lambda m: hinge([m], [1.0]),
-        SLOPE: lambda m: hinge_gradients([m], [1.0])[0],
-        Words("BCE with logits, for comparison", "对照：带 logit 的二元交叉熵"): lambda m: softplus(
-            -m
-        ),
-    }
-    return (_plot(TITLE, Words("margin: target × output", "间隔：目标 × 输出"), xs, curves),)
-
 
 ENTRIES = (
     Loss(
@@ -379,7 +85,7 @@ ENTRIES = (
             "Shapes (n, 1) and (n,) broadcast to n × n with only a warning, and the model learns the mean. `sum` makes the learning rate depend on the batch size. Averaging over pixels and over examples differs by a factor.",
             "形状 (n, 1) 与 (n,) 会广播成 n × n，只给警告，模型只学到均值。`sum` 使学习率依赖批大小。按像素平均与按样本平均相差一个倍数。",
         ),
-        draw=_draw_mse,
+        draw=draw_mse,
     ),
     Loss(
         name="rmse",
@@ -418,7 +124,7 @@ ENTRIES = (
             "An epsilon under the root (√(mse + 1e-8)) removes the NaN but makes the least loss 1e-4. Adding 1e-8 outside the root removes nothing. `gradoctor.nn.RMSELoss` gives 0 for the gradient at zero.",
             "在根号内加 ε（√(mse + 1e-8)）可消除 NaN，但最小损失变为 1e-4；加在根号外则毫无作用。`gradoctor.nn.RMSELoss` 在零点给出梯度 0。",
         ),
-        draw=_draw_rmse,
+        draw=draw_rmse,
     ),
     Loss(
         name="mae",
@@ -458,7 +164,7 @@ ENTRIES = (
             "Not comparable with MSE: on N(0, 1) targets the trivial MAE is 0.798 and the trivial MSE 1. The same broadcasting as MSE.",
             "与 MSE 不可比：目标服从 N(0, 1) 时，平凡 MAE 为 0.798，平凡 MSE 为 1。同样会发生广播。",
         ),
-        draw=_draw_mae,
+        draw=draw_mae,
     ),
     Loss(
         name="huber",
@@ -501,7 +207,7 @@ ENTRIES = (
             "Half of MSE for small residuals, so learning rates do not carry over. `SmoothL1Loss(beta)` is Huber divided by δ = beta: the same only at 1.",
             "残差小时只有 MSE 的一半，学习率不能照搬。`SmoothL1Loss(beta)` 等于 Huber 除以 δ = beta，只在 1 时两者相同。",
         ),
-        draw=_draw_huber,
+        draw=draw_huber,
     ),
     Loss(
         name="cross_entropy",
@@ -545,7 +251,7 @@ ENTRIES = (
             "With `weight` the mean divides by the sum of the weights of the labels seen, not by n. A batch that is all `ignore_index` gives NaN. Class numbers must be integers; the classes stand in dimension 1, not last. With label smoothing the least loss is not 0.",
             "使用 `weight` 时，平均是除以所见标签的权重之和而非 n。整批都是 `ignore_index` 时得 NaN。类别编号须为整数；类别在第 1 维而不是最后一维。使用标签平滑时最小损失不为 0。",
         ),
-        draw=_draw_cross_entropy,
+        draw=draw_cross_entropy,
     ),
     Loss(
         name="nll",
@@ -586,7 +292,7 @@ ENTRIES = (
             "A negative loss shows that the outputs are no log-probabilities. Weights and `ignore_index` as in cross-entropy.",
             "损失为负，说明输出不是对数概率。权重与 `ignore_index` 同交叉熵。",
         ),
-        draw=_draw_nll,
+        draw=draw_nll,
     ),
     Loss(
         name="bce",
@@ -629,7 +335,7 @@ ENTRIES = (
             "The clamp at −100 hides infinite losses. `weight` weighs elements, not classes; there is no `pos_weight`.",
             "截断在 −100，掩盖了无穷大的损失。`weight` 是按元素而非按类别加权；没有 `pos_weight`。",
         ),
-        draw=_draw_bce,
+        draw=draw_bce,
     ),
     Loss(
         name="bce_with_logits",
@@ -670,7 +376,7 @@ ENTRIES = (
             "`pos_weight` multiplies the positive terms only, raises the trivial loss, and shifts the probabilities: do not read them as frequencies. (n, 1) against (n,) raises.",
             "`pos_weight` 只乘正例项，会抬高平凡损失并使概率偏移，不能再当作频率解读。(n, 1) 对 (n,) 会报错。",
         ),
-        draw=_draw_bce_with_logits,
+        draw=draw_bce_with_logits,
     ),
     Loss(
         name="kl_div",
@@ -713,7 +419,7 @@ ENTRIES = (
             'The default `reduction="mean"` divides by the number of classes too and is no divergence; this entry is `"batchmean"`. Probabilities in place of log-probabilities give negative losses. In distillation at temperature T multiply by T².',
             '默认的 `reduction="mean"` 还会除以类别数，不是真正的散度；本条按 `"batchmean"`。把概率当对数概率传入会得到负损失。温度为 T 的蒸馏要再乘 T²。',
         ),
-        draw=_draw_kl_div,
+        draw=draw_kl_div,
     ),
     Loss(
         name="hinge",
@@ -756,6 +462,6 @@ ENTRIES = (
             "PyTorch has none of this name. `MarginRankingLoss(margin=1)` against a score of 0 is exactly it; `MultiMarginLoss` is the multiclass one and divides by the number of classes, so that for two classes it is half.",
             "PyTorch 没有同名损失。`MarginRankingLoss(margin=1)` 与得分 0 比较恰好就是它；`MultiMarginLoss` 是多分类版本，还要除以类别数，两类时为其一半。",
         ),
-        draw=_draw_hinge,
+        draw=draw_hinge,
     ),
 )
