@@ -255,6 +255,16 @@ class TestSpikes:
         assert found.level == Level.SUSPECT
         assert found.values["count"] == 4
 
+    def test_targets_that_are_taken_anew_make_the_loss_jump(self):
+        net = self.spiky(1000, (250, 400, 600, 800), lasting=True).change(
+            LOSSFN, function="mse_loss"
+        )
+        net.set("prediction.rms", LOSSFN, 1.0).set("target.std", LOSSFN, 1.0)
+        still = net.set("target.mean", LOSSFN, 0.0, spread=0.05)
+        assert one(loss_spike, still).level == Level.SICK
+        moved = net.set("target.mean", LOSSFN, lambda t: t // 200, spread=0.05)
+        assert one(loss_spike, moved).level == Level.NOTE
+
     def test_one_that_lasts_is_sick(self):
         found = one(loss_spike, self.spiky(600, (500,), lasting=True))
         assert found is not None

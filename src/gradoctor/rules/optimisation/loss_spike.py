@@ -8,7 +8,7 @@ from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import UndecidedError, as_pairs, is_final, start_step
-from gradoctor.rules.evidence.exclusions import Exclusion, adversarial
+from gradoctor.rules.evidence.exclusions import adversarial, moving_targets
 from gradoctor.rules.evidence.loss import leading_loss, loss_values
 from gradoctor.rules.evidence.spikes import JUMP, LENGTH, loss_spikes
 
@@ -23,6 +23,8 @@ def loss_spike(run: Recording) -> Iterator[Finding]:
     Mechanism: the median of five successive losses lies 8 MADs above the median of the 200 before,
     and by a tenth of the distance the loss had come. One that passes is a note; three in a thousand
     steps, or one that does not pass, are suspect, and sick when the run ends above where it stood.
+    Targets that are the network's own predictions jump whenever they are taken anew (a target
+    network of Q-learning): with them the loss has no level, and a spike stays a note.
 
     Values: count, height, step, recovered, per_thousand
     """
@@ -37,11 +39,11 @@ def loss_spike(run: Recording) -> Iterator[Finding]:
     rate = 1000.0 * len(spikes) / max(1000, len(losses))
     # one that the run ended on may have passed
     lasting = not spikes[-1].recovered and int(losses.steps[-1]) - spikes[-1].first >= ENOUGH
-    exclusions: tuple[Exclusion, ...] = (adversarial(run),)
+    players, moving = adversarial(run), moving_targets(run)
     level_ = Level.NOTE
-    if rate >= MANY or lasting:
+    if (rate >= MANY or lasting) and not moving.found:
         level_ = Level.SICK if lasting and is_final(run) else Level.SUSPECT
-        if any(e.found for e in exclusions):
+        if players.found:
             level_ = Level(level_ - 1)
     highest = max(spikes, key=lambda s: s.height)
     yield Finding(
@@ -57,5 +59,5 @@ def loss_spike(run: Recording) -> Iterator[Finding]:
             "per_thousand": rate,
         },
         evidence=(Evidence("loss.value", highest.height, JUMP, "MAD"),),
-        exclusions=as_pairs(exclusions),
+        exclusions=as_pairs((players, moving)),
     )
