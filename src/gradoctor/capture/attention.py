@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional
 
 from gradoctor import statistics as kernels
+from gradoctor.capture.call_sites import CallSites
 from gradoctor.capture.graph import parents
-from gradoctor.capture.source import caller
 
 if TYPE_CHECKING:
     from gradoctor.capture.session import Session
@@ -31,8 +31,7 @@ class AttentionWatch:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._seen: dict[int, torch.Tensor] = {}
-        self._counts: dict[tuple[str | None, int | None, str], int] = {}
+        self.sites = CallSites(session, kernels.ATTENTION)
 
     def observe(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """An operation of ``ATTENDING`` ran in a training forward."""
@@ -52,7 +51,7 @@ class AttentionWatch:
         if dim not in (-1, logits.dim() - 1) or not is_product(logits):
             return
         taken = kernels.summarise_attention(kernels.sampled(logits))
-        self._keep(self._site(logits), taken)
+        self.sites.keep(self._site(logits), taken)
 
     def _product(
         self,
@@ -67,7 +66,7 @@ class AttentionWatch:
     ) -> None:
         found = kernels.scaled_products(query, key, attn_mask, is_causal, scale)
         if found is not None and key.shape[-2] > 1:
-            self._keep(self._site(query), kernels.summarise_attention(*found))
+            self.sites.keep(self._site(query), kernels.summarise_attention(*found))
 
     def _whole(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """``nn.MultiheadAttention``: its projections are repeated for a few samples."""
@@ -85,37 +84,10 @@ class AttentionWatch:
             logits = _masked(logits, each[..., rows, :])
         if padding is not None:
             logits = _masked(logits, padding.reshape(-1, key.shape[0])[samples][:, None, None])
-        self._keep(info.site, kernels.summarise_attention(logits.flatten(0, 1)))
+        self.sites.keep(info.site, kernels.summarise_attention(logits.flatten(0, 1)))
 
-    # ---- where -------------------------------------------------------------------------------
     def _site(self, like: torch.Tensor) -> int:
-        """The site of this call: the line, the module, and which of the calls there it is."""
-        session = self.session
-        file, line = caller()
-        owner = session.models.name_of(session.hooks.stack[-1]) if session.hooks.stack else ""
-        at = (file, line, owner)
-        index = self._counts[at] = self._counts.get(at, 0) + 1
-        index = min(index, 64)
-        name = f"{owner}.attention" if owner else f"attention@{line}"
-        site = session.recorder.site(
-            "op", name if index == 1 else f"{name}#{index}", key=("attention", at, index),
-            type="attention", file=file, line=line,
-            meta={"role": "attention", "class": "attention", "module": owner, "index": index - 1,
-                  "out_shape": list(like.shape), "model": "", "activation": ""},
-        )  # fmt: skip
-        if session.recorder.get(site).order < 0:
-            session.recorder.update_site(site, order=session.models.next_order())
-        return site
-
-    def _keep(self, site: int, values: torch.Tensor) -> None:
-        self._seen[site] = values
-
-    def close_step(self) -> None:
-        """Record the last call of each site."""
-        for site, values in self._seen.items():
-            self.session.recorder.put(site, kernels.ATTENTION, values)
-        self._seen = {}
-        self._counts.clear()
+        return self.sites.here("attention", {"out_shape": list(like.shape)})
 
 
 def is_product(logits: torch.Tensor) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gradoctor import statistics as kernels
-from gradoctor.capture.source import caller
+from gradoctor.capture.call_sites import CallSites
 
 if TYPE_CHECKING:
     from gradoctor.capture.session import Session
@@ -28,9 +28,8 @@ class EmbeddingWatch:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._seen: dict[int, torch.Tensor] = {}
+        self.sites = CallSites(session, kernels.EMBEDDING, most=16, in_modules=False)
         self._unit: list[tuple[weakref.ref[torch.Tensor], int]] = []
-        self._counts: dict[tuple[str | None, int | None], int] = {}
 
     @property
     def waiting(self) -> bool:
@@ -76,32 +75,19 @@ class EmbeddingWatch:
         if rows.dim() != 2 or min(rows.shape) < FEWEST or not rows.is_floating_point():
             return
         with torch.no_grad(), torch._C.DisableTorchFunction():
-            site = self._site(rows, made)
-            self._seen[site] = kernels.summarise_directions(rows.detach())
+            site = self.sites.here(
+                "embedding",
+                {"role": "compared", "out_shape": list(rows.shape), "paired": False,
+                 "source": _source(rows, made)},
+            )  # fmt: skip
+            self.sites.keep(site, kernels.summarise_directions(rows.detach()))
         if unit is not None:
             self._unit.append((weakref.ref(unit), site))
 
-    def _site(self, rows: torch.Tensor, made: bool) -> int:
-        recorder = self.session.recorder
-        file, line = caller()
-        index = self._counts[file, line] = min(16, self._counts.get((file, line), 0) + 1)
-        site = recorder.site(
-            "op", f"embedding@{line}" if index == 1 else f"embedding@{line}#{index}",
-            key=("embedding", file, line, index), type="embedding", file=file, line=line,
-            meta={"role": "compared", "class": "embedding", "module": "", "index": index - 1,
-                  "model": "", "activation": "", "out_shape": list(rows.shape), "paired": False,
-                  "source": _source(rows, made)},
-        )  # fmt: skip
-        if recorder.get(site).order < 0:
-            recorder.update_site(site, order=self.session.models.next_order())
-        return site
-
     def close_step(self) -> None:
         """Record the last call of each site."""
-        for site, values in self._seen.items():
-            self.session.recorder.put(site, kernels.EMBEDDING, values)
-        self._seen, self._unit = {}, []
-        self._counts.clear()
+        self.sites.close_step()
+        self._unit = []
 
 
 def _source(rows: torch.Tensor, made: bool) -> str:

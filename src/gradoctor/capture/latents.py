@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gradoctor import statistics as kernels
-from gradoctor.capture.source import caller
+from gradoctor.capture.call_sites import CallSites
 
 if TYPE_CHECKING:
     from gradoctor.capture.session import Session
@@ -35,11 +35,9 @@ class LatentWatch:
     """Follows noise through a product and a sum to the distribution that it was drawn for."""
 
     def __init__(self, session: Session) -> None:
-        self.session = session
+        self.sites = CallSites(session, kernels.LATENT, most=1)
         self._noise: list[weakref.ref[torch.Tensor]] = []
         self._scaled: list[Scaled] = []
-        self._seen: dict[int, torch.Tensor] = {}
-        self._step = -1
 
     @property
     def waiting(self) -> bool:
@@ -90,26 +88,10 @@ class LatentWatch:
         if mean.shape[0] < FEWEST or not mean.numel():
             return
         with torch.no_grad(), torch._C.DisableTorchFunction():
-            site = self._site(mean)
-            self._seen[site] = kernels.summarise_latent(mean.detach(), std.detach())
-
-    def _site(self, mean: torch.Tensor) -> int:
-        session = self.session
-        file, line = caller()
-        stack = session.hooks.stack
-        owner = session.models.name_of(stack[-1]) if stack else ""
-        site = session.recorder.site(
-            "op", f"{owner}.latent" if owner else "latent", key=("latent", owner, file, line),
-            type="latent", file=file, line=line,
-            meta={"role": "latent", "class": "latent", "module": owner, "index": 0, "model": "",
-                  "activation": "", "out_shape": list(mean.shape)},
-        )  # fmt: skip
-        if session.recorder.get(site).order < 0:
-            session.recorder.update_site(site, order=session.models.next_order())
-        return site
+            site = self.sites.here("latent", {"index": 0, "out_shape": list(mean.shape)})
+            self.sites.keep(site, kernels.summarise_latent(mean.detach(), std.detach()))
 
     def close_step(self) -> None:
         """Record the last draw of each site, and forget the noise."""
-        for site, values in self._seen.items():
-            self.session.recorder.put(site, kernels.LATENT, values)
-        self._seen, self._noise, self._scaled = {}, [], []
+        self.sites.close_step()
+        self._noise, self._scaled = [], []

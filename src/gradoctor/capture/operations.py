@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradoctor import statistics as kernels
 from gradoctor.capture.attention import ATTENDING, AttentionWatch
+from gradoctor.capture.call_sites import CallSites
 from gradoctor.capture.deep import DROPOUTS, DeepLook, Dropouts
 from gradoctor.capture.edits import WRITES
 from gradoctor.capture.embeddings import COMPARING, MULTIPLYING, EmbeddingWatch
@@ -35,9 +36,8 @@ PRODUCTS = frozenset(
         torch.Tensor.mm, torch.Tensor.__matmul__, torch.Tensor.__rmatmul__,
     )
 )  # fmt: skip
-At = tuple[str | None, int | None, str]
-"""File, line, and the operation with the module that runs it."""
-
+MOST = 64
+"""Calls of one operation on a line, in a module and a step, that are measured."""
 OVERHEAD = 2.2e-6
 """Seconds that one operation takes longer while the mode is on, our own work not counted
 (``benchmarks/between.py``)."""
@@ -71,9 +71,7 @@ class OperationMode(TorchFunctionMode):
         self.embeddings = EmbeddingWatch(session)
         self.active = False
         self.seen = 0
-        self._counts: dict[At, int] = {}
-        self._sites: dict[tuple[At, int], int] = {}
-        self._step = -1
+        self.sites = CallSites(session, most=MOST)
         self._dead: dict[int, kernels.DeadUnits] = {}
 
     def enter(self) -> None:
@@ -154,7 +152,9 @@ class OperationMode(TorchFunctionMode):
     def close_step(self) -> float:
         """Forget what belongs to this step; gives the seconds that being in between has cost."""
         self.dropouts.made.clear()
-        for watch in (self.attention, self.residual, self.routers, self.latents, self.embeddings):
+        for sites in (self.sites, self.attention.sites, self.residual.sites):
+            sites.close_step()
+        for watch in (self.routers, self.latents, self.embeddings):
             watch.close_step()
         seen, self.seen = self.seen, 0
         return seen * OVERHEAD
@@ -211,48 +211,20 @@ class OperationMode(TorchFunctionMode):
         self, name: str, out: torch.Tensor, role: str, factors: tuple[Any, ...] = ()
     ) -> None:
         session = self.session
-        if self._step != session.recorder.step:
-            self._step = session.recorder.step
-            self._counts.clear()
-        owner = session.models.name_of(session.hooks.stack[-1]) if session.hooks.stack else ""
-        at = (*caller(), f"{name}:{owner}")
-        index = self._counts[at] = self._counts.get(at, 0) + 1
-        if index > 64:
+        at, number = self.sites.count(name)
+        if number > MOST:
             return
-        site = self._sites.get((at, index))
-        if site is None:
-            site = self._sites[at, index] = self._meet(at, index, name, owner, role, out, factors)
+        meta = {"role": role, "activation": name if role == "activation" else "",
+                "out_shape": list(out.shape)}  # fmt: skip
+        if tied := self._tied(factors):
+            meta["params"] = tied
+        site = self.sites.site(at, number, meta, "module" if role == "matmul" else "op")
         if role == "matmul" and session.heads.wanted:
             session.heads.observe(site, out)
         dead = None
         if name in RELU_LIKE:
             dead = self._dead.setdefault(site, kernels.DeadUnits(unit_dim(None, out)))
         session.hooks.measure(site, out, name if role == "activation" else "", dead)
-
-    def _meet(
-        self,
-        at: At,
-        index: int,
-        name: str,
-        owner: str,
-        role: str,
-        out: torch.Tensor,
-        factors: tuple[Any, ...],
-    ) -> int:
-        """The site of an operation that is seen for the first time."""
-        recorder, (file, line, _) = self.session.recorder, at
-        shown = f"{owner}.{name}" if owner else f"{name}@{line}"
-        meta = {
-            "activation": name if role == "activation" else "", "role": role, "module": owner,
-            "index": index - 1, "class": name, "out_shape": list(out.shape), "model": "",
-        }  # fmt: skip
-        if tied := self._tied(factors):
-            meta["params"] = tied
-        return recorder.site(
-            "module" if role == "matmul" else "op", shown if index == 1 else f"{shown}#{index}",
-            key=(at, index), type=name, file=file, line=line,
-            order=self.session.models.next_order(), meta=meta,
-        )  # fmt: skip
 
 
 def _is_leaf(value: Any) -> bool:

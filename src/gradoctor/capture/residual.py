@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gradoctor.capture.call_sites import CallSites
 from gradoctor.capture.graph import Node, parents, walk
-from gradoctor.capture.source import caller
 
 if TYPE_CHECKING:
     from gradoctor.capture.session import Session
@@ -26,8 +26,7 @@ class ResidualWatch:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._seen: dict[int, torch.Tensor] = {}
-        self._counts: dict[tuple[str | None, int | None, str], int] = {}
+        self.sites = CallSites(session, STREAM)
 
     def observe(self, args: tuple[Any, ...], out: Any) -> None:
         """A sum was made in a training forward."""
@@ -53,31 +52,8 @@ class ResidualWatch:
             assert added is not None
             size = whole.square().mean().sqrt()
             share = added.float().square().mean().sqrt() / size.clamp_min(1e-30)
-            self._seen[self._site(out)] = torch.stack([size, share])
-
-    def _site(self, out: torch.Tensor) -> int:
-        session = self.session
-        file, line = caller()
-        owner = session.models.name_of(session.hooks.stack[-1])
-        at = (file, line, owner)
-        index = self._counts[at] = min(64, self._counts.get(at, 0) + 1)
-        name = f"{owner}.residual"
-        site = session.recorder.site(
-            "op", name if index == 1 else f"{name}#{index}", key=("residual", at, index),
-            type="residual", file=file, line=line,
-            meta={"role": "residual", "class": "add", "module": owner, "index": index - 1,
-                  "out_shape": list(out.shape), "model": "", "activation": ""},
-        )  # fmt: skip
-        if session.recorder.get(site).order < 0:
-            session.recorder.update_site(site, order=session.models.next_order())
-        return site
-
-    def close_step(self) -> None:
-        """Record the last call of each site."""
-        for site, values in self._seen.items():
-            self.session.recorder.put(site, STREAM, values)
-        self._seen = {}
-        self._counts.clear()
+            site = self.sites.here("residual", {"class": "add", "out_shape": list(out.shape)})
+            self.sites.keep(site, torch.stack([size, share]))
 
 
 def _reaches(branch: Node, stream: Node) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gradoctor import statistics as kernels
-from gradoctor.capture.source import caller
+from gradoctor.capture.call_sites import CallSites
 
 if TYPE_CHECKING:
     from gradoctor.capture.session import Session
@@ -31,6 +31,7 @@ class RouterWatch:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.sites = CallSites(session, most=1)
         self._loads: dict[int, deque[tuple[torch.Tensor, int]]] = {}
         self._now: dict[int, tuple[torch.Tensor, int]] = {}
         self._experts: dict[int, frozenset[int]] = {}
@@ -49,7 +50,8 @@ class RouterWatch:
             return  # chosen along another dimension: tokens for an expert, not experts
         experts = scores.shape[-1]
         with torch.no_grad(), torch._C.DisableTorchFunction():
-            site = self._site(experts, picked.numel() // max(1, scores[..., 0].numel()))
+            picks = picked.numel() // max(1, scores[..., 0].numel())
+            site = self.sites.here("router", {"experts": experts, "picks": picks})
             self._now[site] = (kernels.loads(picked, experts), picked.numel())
 
     def _numbers(self, stack: list[nn.Module]) -> frozenset[int]:
@@ -65,20 +67,6 @@ class RouterWatch:
                 if len({type(e) for e in m}) == 1 and next(m[0].parameters(), None) is not None
             )
         return self._experts[id(module)]
-
-    def _site(self, experts: int, picks: int) -> int:
-        recorder, stack = self.session.recorder, self.session.hooks.stack
-        file, line = caller()
-        owner = self.session.models.name_of(stack[-1])
-        site = recorder.site(
-            "op", f"{owner}.router", key=("router", owner, file, line), type="router", file=file,
-            line=line,
-            meta={"role": "router", "class": "router", "module": owner, "model": "",
-                  "activation": "", "experts": experts, "picks": picks},
-        )  # fmt: skip
-        if recorder.get(site).order < 0:
-            recorder.update_site(site, order=self.session.models.next_order())
-        return site
 
     def close_step(self) -> None:
         """Record the shares over the window."""
