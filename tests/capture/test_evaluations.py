@@ -93,6 +93,27 @@ class TestLosses:
         assert len(sites) == 2
         assert len(seen(sink, "eval.loss")) == 6
 
+    def test_a_prediction_may_lie_where_one_in_training_lay(self) -> None:
+        again = 0
+        with watched() as sink:
+            model = net()
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            for _ in range(40):
+                prediction = model.train()(x[:24])
+                F.cross_entropy(prediction, y[:24]).backward()
+                F.cross_entropy(prediction.detach(), y[:24])  # what training has, once more
+                optimizer.step()
+                address = prediction.data_ptr()
+                del prediction
+                model.eval()
+                with torch.no_grad():
+                    tried = [torch.zeros(24, 3) for _ in range(200)]
+                    same = [t for t in tried if t.data_ptr() == address]
+                    again += len(same)
+                    F.cross_entropy((same or tried)[0], y[:24])
+        assert again > 0
+        assert seen(sink, "eval.samples") == [24.0] * 40
+
     def test_evaluation_with_gradient_counts_in_eval_mode(self) -> None:
         with watched() as sink:
             model = net()

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.multiprocessing import reductions
 
 from gradoctor.capture.losses import CLASSIFYING, POSITIONS
 from gradoctor.capture.models import Models
@@ -81,7 +82,7 @@ class Evaluations:
         self._latest: tuple[Key, Place | None, Pass | None] = ((), None, None)
         self._moody: list[weakref.ref[Any]] = []
         self._known = -1
-        self._trained: int | None = None
+        self._trained: Any = None
 
     # ---- what is an evaluation -----------------------------------------------------------------
     def outside_training(self) -> bool:
@@ -120,7 +121,7 @@ class Evaluations:
             return
         if not _is_plain(out) or (prediction.requires_grad and not torch.is_grad_enabled()):
             return  # unreadable, or the output of a training forward that is looked at once more
-        if self._trained is not None and _address(prediction) == self._trained:
+        if self._is_trained(prediction):
             return  # the same, detached
         place, now = self._pass(name, _frame())
         if place is None or now is None:
@@ -136,7 +137,13 @@ class Evaluations:
 
     def in_training(self, args: tuple[Any, ...]) -> None:
         """A loss function was called in training: its prediction may be looked at once more."""
-        self._trained = _address(args[0]) if args else None
+        self._trained = _storage(args[0]) if args else None
+
+    def _is_trained(self, prediction: torch.Tensor) -> bool:
+        """It has the values of the latest prediction in training, unless those are gone."""
+        trained = self._trained
+        alive = trained is not None and not trained.expired()
+        return alive and trained == _storage(prediction)
 
     def _pass(self, name: str, frame: FrameType | None) -> tuple[Place | None, Pass | None]:
         """The place that calls, and its pass that goes on."""
@@ -258,13 +265,17 @@ def _is_plain(value: Any) -> bool:
     )
 
 
-def _address(tensor: Any) -> int | None:
-    """Where a tensor's values lie; None for what has no place of its own."""
+def _storage(tensor: Any) -> Any:
+    """A weak reference to where a tensor's values lie; None for what has no place of its own.
+
+    An address says less: a new tensor may get that of one that is gone.
+    """
     if type(tensor) is not torch.Tensor or tensor.layout != torch.strided:
         return None
     if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
         return None
-    return tensor.data_ptr()
+    weak: Any = reductions.StorageWeakRef
+    return weak(tensor.untyped_storage())
 
 
 def _number(value: torch.Tensor) -> float | torch.Tensor:
