@@ -48,6 +48,7 @@ class TestOrigin:
         [
             ({"cause": "input", "samples": [812, 813], "batch": 7}, "input"),
             ({"cause": "data", "rows": [3], "variable": "y"}, "data"),
+            ({"cause": "data", "rows": [3], "variable": ""}, "given"),
             ({"cause": "weights", "op": ""}, "weights"),
             ({"cause": "grown", "op": "pow"}, "grown"),
             ({"cause": "operation"}, "operation"),

@@ -24,7 +24,7 @@ def nan_inf_origin(run: Recording) -> Iterator[Finding]:
 
     A loss that is finite while its gradients are not breaks the weights in the step that follows.
 
-    Values: kind (operation, likely, backward, input, data, weights, grown, or ''), step,
+    Values: kind (operation, likely, backward, input, data, given, weights, grown, or ''), step,
     op (that made it, or ''), value (nan or inf), where, low, high (its input range),
     dtype, name (of a bad variable), samples, batch, capsule (for ``gradoctor replay``)
     """
@@ -54,6 +54,8 @@ def nan_inf_origin(run: Recording) -> Iterator[Finding]:
 def _kind(data: dict[str, Any]) -> str:
     """What is to be told: of the data, of the weights, or of an operation."""
     cause = str(data.get("cause") or "operation")
+    if cause == "data" and not data.get("variable") and data.get("where") == "forward":
+        return "given"  # of no variable of the script: computed on the way, or data after all
     if cause == "weights" or (cause in ("input", "data") and data.get("where") == "forward"):
         return cause
     if not data.get("op"):
