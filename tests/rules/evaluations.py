@@ -35,3 +35,17 @@ def evaluated(
          batches=4, train_mode=0, norms_moved=0, modules=[], eval_called=True)  # fmt: skip
     fact(net, "loss_call", LOSSFN, factor=1.0)
     return site
+
+
+def batch_norm(net: Net, **data: object) -> int:
+    """A batch norm behind the second layer whose statistics agree with the data."""
+    site = net._add(
+        "module", "norm", "BatchNorm1d", order=2, role="norm", model="Net", params=[]
+    )  # fmt: skip
+    told = {"train": 300, "eval": 0, "usual_samples": 64, "fewest_samples": 64, "momentum": 0.1,
+            "tracks": True}  # fmt: skip
+    fact(net, "mode", site, **{**told, **data})
+    for name in ("mean_gap", "var_gap", "var_ratio", "eval_mean_gap", "eval_var_gap",
+                 "eval_var_ratio"):  # fmt: skip
+        net.set(f"norm.{name}", site, 0.05)
+    return site

@@ -161,7 +161,7 @@ def test_a_thousand_sites_and_ten_thousand_steps_are_judged():
         return Table(looks, table.sites, values, values, values)
 
     tables = {name: load(name) for name in healthy.statistics}
-    run = replace(healthy, load=tables.__getitem__, _tables={}, _derived={})
+    run = replace(healthy, load=tables.__getitem__)
     result = diagnose(run)
     assert result.verdict == "healthy"
     assert len(run.sites) > 990

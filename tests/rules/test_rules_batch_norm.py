@@ -13,22 +13,8 @@ from gradoctor.rules.architecture.bn_small_batch import bn_small_batch
 from gradoctor.rules.architecture.bn_train_eval_mismatch import bn_train_eval_mismatch
 from gradoctor.rules.architecture.dropout_before_bn import dropout_before_bn
 from gradoctor.rules.evidence import UndecidedError
-from rules.evaluations import evaluated
+from rules.evaluations import batch_norm, evaluated
 from rules.structural.made import fact, one
-
-
-def batch_norm(net: Net, **data: object) -> int:
-    """A batch norm behind the second layer whose statistics agree with the data."""
-    site = net._add(
-        "module", "norm", "BatchNorm1d", order=2, role="norm", model="Net", params=[]
-    )  # fmt: skip
-    told = {"train": 300, "eval": 0, "usual_samples": 64, "fewest_samples": 64, "momentum": 0.1,
-            "tracks": True}  # fmt: skip
-    fact(net, "mode", site, **{**told, **data})
-    for name in ("mean_gap", "var_gap", "var_ratio", "eval_mean_gap", "eval_var_gap",
-                 "eval_var_ratio"):  # fmt: skip
-        net.set(f"norm.{name}", site, 0.05)
-    return site
 
 
 class TestBatchNormMismatch:

@@ -18,8 +18,8 @@ from gradoctor.rules.initialisation.init_gain_too_small import init_gain_too_sma
 from gradoctor.rules.optimisation.lr_too_high_divergence import lr_too_high_divergence
 from gradoctor.rules.optimisation.lr_too_low import lr_too_low
 from gradoctor.rules.wiring.leakage import leakage
+from rules.evaluations import batch_norm, evaluated
 from rules.structural.made import called
-from rules.test_rules_evaluation import batch_norm, evaluated
 
 WEIGHTS = {"span": -20.0, "span_standardised": -19.5, "loudest": 2.0, "loudest_standardised": 1.8}
 HELPED = {**WEIGHTS, "span_standardised": -15.0}
