@@ -39,7 +39,7 @@ def diagnose(
     Raises:
         UnknownRuleError: something in ``select`` or ``ignore`` matches no rule.
     """
-    run = replace(run, meta={**run.meta, "final": final}, _tables={}, _derived={}, load=run.table)
+    run = replace(run, meta={**run.meta, "final": final}, load=run.table)
     codes = chosen(select, ignore)
     findings, ran, skipped = _judged(run, codes)
     return Diagnosis(
@@ -117,7 +117,7 @@ def _probed(
     if not answers:
         return {}
     rest = tuple(f for f in run.facts if f.kind != "probe")
-    unasked = replace(run, facts=rest, _tables={}, _derived={}, load=run.table)
+    unasked = replace(run, facts=rest, load=run.table)
     before, after = _levels(_judged(unasked, codes)[0]), _levels(findings)
     changes = [
         {"code": code, "before": before.get(code), "after": after.get(code)}

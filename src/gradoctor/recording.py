@@ -95,8 +95,10 @@ class Recording:
     facts: tuple[Fact, ...] = ()
     cycles: tuple[Cycle, ...] = ()
     steps: int = 0
-    _tables: dict[str, Table] = field(default_factory=dict, repr=False, compare=False)
-    _derived: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+    _tables: dict[str, Table] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _derived: dict[Hashable, Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def table(self, statistic: str) -> Table:
         """The table of a statistic; an empty one when it was never recorded."""
@@ -118,12 +120,25 @@ class Recording:
 
     def of_kind(self, *kinds: SiteKind) -> tuple[Site, ...]:
         """The sites of some kinds, in execution order, those that never ran last."""
-        chosen = (s for s in self.sites.values() if s.kind in kinds)
-        return tuple(sorted(chosen, key=lambda s: (s.order < 0, s.order, s.id)))
+
+        def chosen(run: Recording) -> tuple[Site, ...]:
+            found = (s for s in run.sites.values() if s.kind in kinds)
+            return tuple(sorted(found, key=lambda s: (s.order < 0, s.order, s.id)))
+
+        return self.derive(("of_kind", *kinds), chosen)
 
     def facts_of(self, kind: str, site: int | None = None) -> tuple[Fact, ...]:
         """The facts of a kind, of one site when it is given."""
-        return tuple(f for f in self.facts if f.kind == kind and (site is None or f.site == site))
+
+        def sorted_out(run: Recording) -> dict[Hashable, list[Fact]]:
+            found: dict[Hashable, list[Fact]] = {}
+            for fact in run.facts:
+                found.setdefault(fact.kind, []).append(fact)
+                found.setdefault((fact.kind, fact.site), []).append(fact)
+            return found
+
+        known = self.derive("facts_of", sorted_out)
+        return tuple(known.get(kind if site is None else (kind, site), ()))
 
     def until(self, step: int) -> Recording:
         """The run as it would have been had it stopped after ``step`` (facts: as they stood)."""
@@ -149,8 +164,6 @@ class Recording:
                 if c.first_step <= step
             ),
             steps=min(self.steps, step + 1),
-            _tables={},
-            _derived={},
         )
 
 

@@ -182,9 +182,12 @@ class Matrices:
             np.frombuffer(b"".join(b[i] for b in buckets), "<f4").reshape(len(buckets), width)
             for i in (2, 3, 4)
         )
-        order = np.argsort(np.concatenate([steps, middle]), kind="stable")
-        joined = (np.concatenate([values, part])[order] for part in (mean, low, high))
-        return (np.concatenate([steps, middle])[order], *joined)  # type: ignore[return-value]
+        parts: tuple[Any, ...] = tuple(np.concatenate([p, values]) for p in (mean, low, high))
+        every = np.concatenate([middle, steps])
+        if np.all(every[1:] >= every[:-1]):  # as a rule: the old ones are in buckets
+            return every, *parts
+        order = np.argsort(every, kind="stable")
+        return every[order], *(part[order] for part in parts)
 
     def table(self, statistic: str) -> Table:
         """The table of one statistic over all layouts."""

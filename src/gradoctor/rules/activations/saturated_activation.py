@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from gradoctor.recording import Recording
@@ -78,8 +79,7 @@ def is_hidden(run: Recording, site: Site) -> bool:
         return False
     if site.kind == "op" and len(site.meta.get("out_shape", (0, 0))) < 2:
         return False
-    matrices = [m.order for m in run.of_kind("module") if m.meta.get("role") in ("matmul", "conv")]
-    if matrices and site.order > max(matrices):
+    if site.order > run.derive("last_matrix", _last_matrix):
         return False
     if any(name in ("LSTM", "GRU", "RNN") for name in site.meta.get("path") or ()):
         return False
@@ -91,6 +91,12 @@ def is_hidden(run: Recording, site: Site) -> bool:
         ]
         return not any(s.meta.get("activation") == "tanh" for s in siblings)
     return True
+
+
+def _last_matrix(run: Recording) -> float:
+    """Where the last layer with a matrix ran."""
+    layers = (m for m in run.of_kind("module") if m.meta.get("role") in ("matmul", "conv"))
+    return max((m.order for m in layers), default=math.inf)
 
 
 def _judge(run: Recording, site: Site) -> Persistence | None:
