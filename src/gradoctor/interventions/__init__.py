@@ -14,6 +14,7 @@ INTERVENTIONS: dict[str, str] = {
     "no_dropout": "gradoctor.interventions.dropout:NoDropout",
     "precision": "gradoctor.interventions.precision:Precision",
     "replay": "gradoctor.interventions.replay:Replay",
+    "sharpness": "gradoctor.interventions.sharpness:Sharpness",
     "span": "gradoctor.interventions.span:Span",
     "train_eval": "gradoctor.interventions.train_eval:TrainEval",
 }
