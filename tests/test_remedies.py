@@ -157,6 +157,10 @@ class TestEffect:
         assert optimizer.param_groups[0]["lr"] == 1.0
         assert run("match_schedule_to_steps")["scheduler"].T_max == 4
 
+    def test_a_rate_goes_to_half_of_what_was_measured_as_the_most(self):
+        changed = run("lower_rate_below_threshold")["optimizer"]
+        assert changed.param_groups[0]["lr"] == pytest.approx(0.1 / 4 / 2)
+
     def test_rates_are_changed_tenfold(self):
         assert run("lower_learning_rate")["optimizer"].param_groups[0]["lr"] == pytest.approx(0.01)
         assert run("raise_learning_rate")["optimizer"].param_groups[0]["lr"] == pytest.approx(1.0)

@@ -79,6 +79,46 @@ def test_an_answer_joins_the_run_and_rules_weigh_it(home):
     assert (found["level"], found["root"], found["line"]) == ("confirmed", True, 15)
 
 
+STEEP = """
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+torch.manual_seed(0)
+digits = load_digits()
+pixels = torch.tensor(digits.data, dtype=torch.float32) / 16
+labels = torch.tensor(digits.target)
+model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+optimizer = torch.optim.SGD(model.parameters(), lr=8.0)
+for step in range(150):
+    rows = torch.randint(0, len(labels), (64,))
+    loss = nn.functional.cross_entropy(model(pixels[rows]), labels[rows])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_curvature_explains_a_loss_that_was_thrown_out(home):
+    (home / "steep.py").write_text(STEEP)
+    assert run("run", "--json", "before.json", "steep.py", cwd=home).returncode == 0
+    before = json.loads((home / "before.json").read_text())
+    assert "GD416" not in [f["code"] for f in before["findings"]]
+    (harm,) = [f for f in before["findings"] if f["root"]]
+    assert harm["code"] in ("GD401", "GD402")
+    done = run("probe", "--json", "answer.json", "sharpness", "steep.py", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert "the loss curves more than the steps can stand" in done.stdout
+    assert "2 / lr" in done.stdout
+    shown = json.loads(run("show", "--json", cwd=home).stdout)
+    (found,) = [f for f in shown["findings"] if f["code"] == "GD416"]
+    assert (found["level"], found["root"]) == (harm["level"], True)
+    assert harm["code"] in found["explains"]
+    answer = json.loads((home / "answer.json").read_text())
+    assert answer["values"]["safe"] < 8.0
+    assert shown["verdict"] == before["verdict"], "it never speaks alone"
+
+
 def test_it_speaks_chinese(home):
     done = run("probe", "--lang", "zh", "init", "train.py", "0.01", cwd=home,
                PYTHONIOENCODING="utf-8")  # fmt: skip
@@ -108,5 +148,6 @@ def test_what_cannot_be_asked(home, args, said):
 
 def test_help_names_every_probe(home):
     text = run("probe", "--help", cwd=home).stdout
-    for name in ("overfit", "train-eval", "learning-rate", "precision", "causal", "init"):
+    for name in ("overfit", "train-eval", "learning-rate", "precision", "causal", "init",
+                 "sharpness"):  # fmt: skip
         assert name in text

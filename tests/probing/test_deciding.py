@@ -39,6 +39,7 @@ class TestTable:
             "init": "at_fault(", "overfit": 'probed(run, "overfit")',
             "train-eval": 'probed(run, "train-eval")', "causal": 'probed(run, "causal")',
             "learning-rate": 'probed(run, "learning-rate")',
+            "sharpness": 'probed(run, "sharpness")',
         }  # fmt: skip
         import gradoctor.rules as ledger
 
@@ -62,7 +63,7 @@ class TestAsking:
         [
             ((finding("GD509", root=True, certainty="open"),), ("overfit", "init")),
             ((finding("GD304", root=True, certainty="likely", rivals=("GD401",)),),
-             ("init", "learning-rate")),
+             ("init", "learning-rate", "sharpness")),
             ((finding("GD304", root=True, certainty="evident"),), ()),
             ((finding("GD903", root=True, certainty="proven"),), ()),
             ((finding("GD916", Level.SUSPECT),), ("causal",)),

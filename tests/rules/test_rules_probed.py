@@ -7,6 +7,7 @@ import math
 import pytest
 
 from builders import INPUT, LOSS, LOSSFN, RUN, Net
+from gradoctor.diagnosis import diagnose
 from gradoctor.records import Fact, Level
 from gradoctor.rules.architecture.bn_train_eval_mismatch import bn_train_eval_mismatch
 from gradoctor.rules.data.input_unnormalised import input_unnormalised
@@ -17,6 +18,7 @@ from gradoctor.rules.initialisation.init_gain_too_large import init_gain_too_lar
 from gradoctor.rules.initialisation.init_gain_too_small import init_gain_too_small
 from gradoctor.rules.optimisation.lr_too_high_divergence import lr_too_high_divergence
 from gradoctor.rules.optimisation.lr_too_low import lr_too_low
+from gradoctor.rules.optimisation.sharpness_above_threshold import sharpness_above_threshold
 from gradoctor.rules.wiring.leakage import leakage
 from rules.evaluations import batch_norm, evaluated
 from rules.structural.made import called
@@ -25,6 +27,10 @@ WEIGHTS = {"span": -20.0, "span_standardised": -19.5, "loudest": 2.0, "loudest_s
 HELPED = {**WEIGHTS, "span_standardised": -15.0}
 BROKEN = {"gap": 1.4, "norm": "norm", "shift": 0.9, "scale": 2.0, "momentum": 0.1,
           "loss_train": 0.5, "loss_eval": 1.2}  # fmt: skip
+
+
+ABOVE = {"sharpness": 120.0, "threshold": 20.0, "formula": "2 / lr", "ratio": 6.0, "lr": 0.1,
+         "safe": 0.0167, "step": 3, "optimizer": "SGD"}  # fmt: skip
 
 
 def ask(net: Net, name: str, verdict: str, **values: object) -> Net:
@@ -90,6 +96,48 @@ def test_a_note_is_neither_confirmed_nor_refuted():
     assert weighed(Level.NOTE, confirmed=True, refuted=False) == Level.NOTE
     assert weighed(Level.SUSPECT, confirmed=False, refuted=True) == Level.NOTE
     assert weighed(Level.SICK, confirmed=False, refuted=False) == Level.SICK
+
+
+class TestSharpness:
+    def found(self, net: Net, verdict: str = "above", **values: object):
+        return list(sharpness_above_threshold.judge(
+            ask(net, "sharpness", verdict, **{**ABOVE, **values}).build()
+        ))  # fmt: skip
+
+    def test_it_is_as_grave_as_what_it_explains(self):
+        (thrown,) = lr_too_high_divergence.judge(burst(Net(steps=30)).build())
+        (found,) = self.found(burst(Net(steps=30)))
+        assert found.level == thrown.level == Level.SICK
+        assert found.first_step <= thrown.first_step
+        assert found.values["ratio"] == 6.0
+        assert found.values["safe"] == 0.0167
+
+    def test_it_becomes_the_root(self):
+        net = ask(burst(Net(steps=30)), "sharpness", "above", **ABOVE)
+        result = diagnose(net.build())
+        (root,) = [f for f in result.findings if f.root]
+        assert root.code == "GD416"
+        assert "GD401" in root.explains
+
+    def test_a_rate_that_was_tried_leaves_it_at_sick(self):
+        net = ask(burst(Net(steps=30)), "learning-rate", "lower")
+        (found,) = self.found(net)
+        assert found.level == Level.SICK
+
+    def test_it_never_speaks_alone(self):
+        (found,) = self.found(Net())
+        assert found.level == Level.NOTE
+        assert diagnose(ask(Net(), "sharpness", "above", **ABOVE).build()).verdict == "healthy"
+
+    @pytest.mark.parametrize(
+        "verdict", ["tolerated", "at-edge", "below", "crossed", "other-reason", "other-gradient"]
+    )
+    def test_other_answers_say_nothing(self, verdict):
+        assert self.found(burst(Net(steps=30)), verdict) == []
+
+    def test_without_the_probe_it_is_not_decided(self):
+        with pytest.raises(UndecidedError, match="not-probed:sharpness"):
+            list(sharpness_above_threshold.judge(burst(Net(steps=30)).build()))
 
 
 class TestLeakage:

@@ -31,6 +31,7 @@ Probes:
   precision      float32 against autocast or half
   causal         does an output see later inputs?
   init           noise for data: is it the weights or the inputs?
+  sharpness      does the loss curve more than the steps can stand?
 Examples:
   gradoctor probe overfit train.py --epochs 3
   gradoctor probe --steps 500 learning-rate train.py

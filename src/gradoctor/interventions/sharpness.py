@@ -91,8 +91,10 @@ class Sharpness(Intervention):
             with self.stage.aside():
                 try:
                     self._look(optimizer)
+                except torch.OutOfMemoryError:
+                    raise
                 except (RuntimeError, NotImplementedError) as fault:
-                    self._give_up("no-second-derivative", str(fault).strip().split("\n")[0])
+                    self._give_up("no-second-derivative", str(fault).split("\n")[0].strip(" ."))
         self._roots.clear()
 
     def after_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -154,12 +156,14 @@ class Sharpness(Intervention):
             ]
 
         held = self._direction
-        same = held is not None and len(held[0]) == len(weights) and all(
-            map(lambda a, b: a is b, held[0], weights)
+        same = (
+            held is not None
+            and len(held[0]) == len(weights)
+            and all(map(lambda a, b: a is b, held[0], weights))
         )
+        if held is not None and same and self._left > 0:
+            self._found["looks"][-1]["others"].append(inner(held[1], felt(held[1])))
         if self.steps not in self.at:
-            if held is not None and same:
-                self._found["looks"][-1]["others"].append(inner(held[1], felt(held[1])))
             return
         like = [r.expand_as(w) for r, w in zip(roots, weights, strict=True)]
         found = top(felt, like, held[1] if held is not None and same else None)

@@ -5,7 +5,8 @@ gives ``x <- (1 - lr h) x``, which shrinks while ``lr h < 2``. With heavy-ball m
 form, ``buf <- m buf + (1 - d) h x; x <- x - lr buf``, the recursion is
 ``z^2 - (1 + m - lr (1 - d) h) z + m = 0``, whose roots leave the unit circle at -1:
 ``lr (1 - d) h < 2 + 2 m``; with Nesterov's, ``lr h < (2 + 2 m) / (1 + 2 m)``. Adam is heavy ball
-with ``d = m = beta1`` on the Hessian divided by ``P = sqrt(v_hat) + eps`` (Cohen et al. 2021, 2022).
+with ``d = m = beta1`` on the Hessian divided by ``P = sqrt(v_hat) + eps`` (Cohen et al. 2021,
+2022).
 """
 
 from __future__ import annotations

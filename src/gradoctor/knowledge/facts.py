@@ -265,7 +265,7 @@ FACTS: dict[str, dict[str, str]] = {
     "forecast": {"forecast": "a prognosis.Forecast as data"},
     # the answer of a probe (key = its name), added after the run
     "probe": {
-        "name": "overfit, train-eval, learning-rate, precision, causal or init",
+        "name": "overfit, train-eval, learning-rate, precision, causal, init or sharpness",
         "verdict": "one of the probe's own words",
         "bad": "something is wrong in the script",
         "values": "what was measured: a dict of numbers and names",

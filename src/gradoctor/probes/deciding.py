@@ -30,12 +30,13 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "GD509": ("overfit", "init"),
     "GD616": ("overfit",),
     # ---- another rate
-    "GD401": ("learning-rate", "init"),
-    "GD402": ("learning-rate",),
+    "GD401": ("learning-rate", "init", "sharpness"),
+    "GD402": ("learning-rate", "sharpness"),
     "GD403": ("learning-rate", "overfit"),
     "GD404": ("learning-rate",),
     "GD405": ("learning-rate",),
-    "GD418": ("learning-rate",),
+    "GD416": ("sharpness",),
+    "GD418": ("learning-rate", "sharpness"),
     # ---- another precision
     "GD702": ("precision",),
     "GD703": ("precision",),

@@ -13,16 +13,18 @@ from gradoctor.probes.paired import diverged, end, start
 from gradoctor.trials import Course
 
 NAME = "sharpness"
-EARLY = (0, 3, 6, 10, 20)  # steps: what throws a run out does so in its first ones
+EARLY = (0, 1, 2, 3, 4, 6, 8, 10, 15, 20)  # steps: what throws a run out does so in its first ones
 LATER = 6  # looks at equal distances after them
 OTHERS = 2  # batches on which each direction is tried
 ABOVE = 2.0  # times the threshold
 NEAR = 0.5
 SHARE = 0.8  # of the looks
+FEWEST = 60  # steps that show whether a loss falls
 FALLING = 0.05  # between the last two thirds, of the first loss
 POOR = 0.5  # of the first loss: what is below has learnt
 GROWN = 1.5  # times the first loss
-BEFORE = 10  # steps before it: looks that bear on a loss that is thrown out
+LOST = 0.9  # of the first loss, at the end of a run that was thrown out for good
+BEFORE, AFTER = 10, 2  # steps: looks that bear on a loss that is thrown out
 
 
 def following(done: Mapping[str, Course], steps: int) -> Arm | None:
@@ -44,10 +46,11 @@ def answer(courses: Mapping[str, Course]) -> Answer:
 
     ``above``: more than twice the threshold, and the loss is thrown out or stands still;
     ``tolerated``: as much, but the loss falls, or other batches do not curve so; ``at-edge``:
-    between half and twice, which is normal; ``below``. Or why it cannot be said:
-    ``no-second-derivative``, ``optimizer-unknown``, ``several-optimizers``, ``other-gradient``
-    (the optimizer is given something else than the gradient of the losses); ``unseen`` (no step
-    could be looked at).
+    between half and twice, which is normal; ``below``. Where the loss is thrown out with no more
+    than twice the threshold: ``crossed`` (more than once) or ``other-reason``; ``too-early``
+    (before it could be looked at). Or why it cannot be said: ``no-second-derivative``,
+    ``optimizer-unknown``, ``several-optimizers``, ``other-gradient`` (the optimizer is given
+    something else than the gradient of the losses); ``unseen`` (no step could be looked at).
     """
     course = courses[NAME]
     seen = course.facts.get("sharpness", {})
@@ -76,20 +79,27 @@ def _verdict(
     rows: Sequence[Mapping[str, Any]], losses: Sequence[float], onset: int | None
 ) -> tuple[str, Mapping[str, Any]]:
     """The word, and the look that it is told with."""
-    if onset is not None:  # what a network is like after it was thrown out explains nothing
-        before = [r for r in rows if onset - BEFORE <= r["step"] <= onset]
-        steep = [r for r in before if r["ratio"] > ABOVE]
+    if onset is not None:  # what a network is like long after it was thrown out explains nothing
+        near = [r for r in rows if onset - BEFORE <= r["step"] <= onset + AFTER]
+        steep = [r for r in near if r["ratio"] > ABOVE]
         if steep:
-            return "above", max(steep, key=lambda r: float(r["ratio"]))
-        rows = [r for r in rows if r["step"] <= onset] or rows
+            return "above", _middle(steep)
+        if not near:  # Adam's first steps, mostly: its second moment was still too young
+            return "too-early", rows[0]
+        steepest = max(near, key=lambda r: float(r["ratio"]))
+        return ("crossed" if steepest["ratio"] > 1.0 else "other-reason"), steepest
     late = [r for r in rows if r["step"] >= EARLY[-1]] or list(rows)
-    middle = sorted(late, key=lambda r: float(r["ratio"]))[len(late) // 2]
+    middle = _middle(late)
     own = float(middle["ratio"])
     if own > ABOVE:
         lasting = np.mean([_is_above(r) for r in late]) >= SHARE
         return ("above" if lasting and len(late) > 2 and stands_still(losses) else "tolerated",
                 middle)  # fmt: skip
     return "at-edge" if own >= NEAR else "below", middle
+
+
+def _middle(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return sorted(rows, key=lambda r: float(r["ratio"]))[len(rows) // 2]
 
 
 def _is_above(row: Mapping[str, Any]) -> bool:
@@ -103,18 +113,26 @@ def _elsewhere(row: Mapping[str, Any]) -> float | None:
 
 
 def thrown_out(losses: Sequence[float]) -> int | None:
-    """The step from which a loss that diverges is far above its start; None when it does not."""
-    if not diverged(losses):
+    """The step from which a loss lies far above its start, if it never comes back below it.
+
+    Three losses in a row make one sure; None where the run got over it, or nothing happened.
+    """
+    begin = losses[0] if losses else math.nan
+    if not math.isfinite(begin):
+        return 0 if losses else None
+    values = np.where(np.isfinite(losses), losses, math.inf)
+    final = float(np.median(values[-max(1, len(values) // 3) :]))
+    if final < begin - (1 - LOST) * abs(begin):
         return None
-    begin = start(losses[:3])
-    bar = begin + (GROWN - 1) * abs(begin) if math.isfinite(begin) else math.inf
-    return next((i for i, v in enumerate(losses) if not v <= bar), 0)
+    bar = begin + (GROWN - 1) * abs(begin)
+    high = (i for i, v in enumerate(values) if v > bar and np.median(values[i : i + 3]) > bar)
+    return next(high, None)
 
 
 def stands_still(losses: Sequence[float]) -> bool:
     """The loss is above half of its start, and no longer falls."""
     values = np.array([v for v in losses if math.isfinite(v)])
-    if len(values) < 3 * len(EARLY):
+    if len(values) < FEWEST:
         return False
     begin = start(values.tolist())
     _, middle, last = (float(np.median(part)) for part in np.array_split(values, 3))

@@ -14,6 +14,15 @@ OPTIMISATION: tuple[Remedy, ...] = (
         """,
     ),
     remedy(
+        "lower_rate_below_threshold",
+        "416:1",
+        """
+        ratio = 4.0  # sharpness over threshold, as the probe said
+        for group in optimizer.param_groups:
+            group["lr"] /= 2 * ratio
+        """,
+    ),
+    remedy(
         "raise_learning_rate",
         "403:1 420:2",
         """
@@ -23,7 +32,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "warm_up_learning_rate",
-        "106:2 201:2 207:1 208:1 401:2 402:3 406:1 808:2",
+        "106:2 201:2 207:1 208:1 401:2 402:3 406:1 416:2 808:2",
         """
         warm = 200  # steps
         scheduler = torch.optim.lr_scheduler.LambdaLR(
@@ -70,7 +79,7 @@ OPTIMISATION: tuple[Remedy, ...] = (
     ),
     remedy(
         "clip_gradients",
-        "102:2 108:4 109:1 201:7 401:3 408:2 418:1 701:5",
+        "102:2 108:4 109:1 201:7 401:3 408:2 416:3 418:1 701:5",
         """
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)

@@ -49,6 +49,12 @@ DID: dict[str, Words] = {
         "N(0, 1) noise, and on the batch standardised.",
         "在第一步之前，分别用真实批次、N(0, 1) 噪声和标准化后的批次，跟踪梯度在 {model} 中的传播。",
     ),
+    "sharpness": Words(
+        "In {looked} of {steps} steps the sharpness was measured: the largest eigenvalue of the "
+        "Hessian of the step's own loss, on its batch and dropout masks{table}.",
+        "在 {steps} 步中的 {looked} 步测量了锐度，即该步损失（同一批次、同样的 dropout 掩码）的"
+        "海森矩阵的最大特征值{table}。",
+    ),
 }
 
 SAID: dict[tuple[str, str], Said] = {
@@ -410,6 +416,133 @@ SAID: dict[tuple[str, str], Said] = {
               "不存在梯度随深度消失或爆炸的问题。"),
         Words("Look elsewhere.", "请检查别处。"),
     ),
+    # ---- sharpness
+    ("sharpness", "above"): Said(
+        Words("the loss curves more than the steps can stand",
+              "损失的曲率超出了步长所能承受的范围"),
+        Words("At step {step} the sharpness was {sharpness:.3g}, {ratio:.2g} times what "
+              "{optimizer} stands at a learning rate of {lr:.3g} ({threshold:.3g} = {formula}). "
+              "The loss is thrown out or stands still: {start:.3g} to {end:.3g}.",
+              "第 {step} 步的锐度为 {sharpness:.3g}，是 {optimizer} 在学习率 {lr:.3g} 下"
+              "所能承受的 {ratio:.2g} 倍（阈值 {threshold:.3g} = {formula}）。"
+              "损失被甩出谷底或停滞不前：从 {start:.3g} 到 {end:.3g}。"),
+        Words("Along that direction each step lands higher than the one before: the learning rate "
+              "is too high for this loss.",
+              "沿着这个方向，每一步都比前一步落得更高：对这个损失来说学习率太高。"),
+        Words("Stay below {safe:.2g} (where it meets the threshold), better below half of that; or "
+              "make the loss less steep: scale of the inputs, initialisation, warm-up.",
+              "学习率应低于 {safe:.2g}（恰在阈值处的值），最好不到它的一半；"
+              "或者让损失平缓些：输入的尺度、初始化、学习率热身。"),
+    ),
+    ("sharpness", "tolerated"): Said(
+        Words("steep, and no harm is seen", "曲率大，但没有看到危害"),
+        Words("At step {step} the sharpness was {sharpness:.3g}, {ratio:.2g} times the threshold "
+              "({threshold:.3g} = {formula}); the loss went from {start:.3g} to {end:.3g}.",
+              "第 {step} 步的锐度为 {sharpness:.3g}，是阈值（{threshold:.3g} = {formula}）的 "
+              "{ratio:.2g} 倍；损失从 {start:.3g} 变为 {end:.3g}。"),
+        Words("The loss falls, or other batches do not curve so: a single small batch is steeper "
+              "than all of the data. That is no fault.",
+              "损失在下降，或者换一批数据就没有这么陡：单个小批次比全部数据更陡。这不是毛病。"),
+        Words("If the loss is restless, try a lower rate: `gradoctor probe learning-rate`.",
+              "如果损失起伏不定，可以试试更低的学习率：`gradoctor probe learning-rate`。"),
+    ),
+    ("sharpness", "at-edge"): Said(
+        Words("at the edge of stability, which is normal", "处于稳定边缘，属于正常"),
+        Words("At step {step} the sharpness was {sharpness:.3g}, {ratio:.2g} times the threshold "
+              "({threshold:.3g} = {formula}); the loss went from {start:.3g} to {end:.3g}.",
+              "第 {step} 步的锐度为 {sharpness:.3g}，是阈值（{threshold:.3g} = {formula}）的 "
+              "{ratio:.2g} 倍；损失从 {start:.3g} 变为 {end:.3g}。"),
+        Words("Training tends to sharpen the loss until it hovers at the threshold: by itself this "
+              "is no fault.",
+              "训练往往会使损失变陡，直到锐度在阈值附近徘徊：这本身不是毛病。"),
+        Words("Whether another rate does better is what `gradoctor probe learning-rate` tells.",
+              "换一个学习率是否更好，要看 `gradoctor probe learning-rate`。"),
+    ),
+    ("sharpness", "below"): Said(
+        Words("the steps are short against the curvature", "相对于曲率，步长不大"),
+        Words("At step {step} the sharpness was {sharpness:.3g}, {ratio:.2g} times the threshold "
+              "({threshold:.3g} = {formula}); the loss went from {start:.3g} to {end:.3g}.",
+              "第 {step} 步的锐度为 {sharpness:.3g}，是阈值（{threshold:.3g} = {formula}）的 "
+              "{ratio:.2g} 倍；损失从 {start:.3g} 变为 {end:.3g}。"),
+        Words("The learning rate is not beyond stability at the steps that were looked at; with "
+              "small batches this is usual.",
+              "在查看过的各步，学习率没有越过稳定界限；小批量训练通常如此。"),
+        Words("If the loss does not fall, look elsewhere: `gradoctor run`.",
+              "如果损失不下降，请检查别处：`gradoctor run`。"),
+    ),
+    ("sharpness", "crossed"): Said(
+        Words("the threshold is crossed, and the loss is thrown out",
+              "越过了阈值，损失被甩出谷底"),
+        Words("Around the step at which the loss left its start ({start:.3g}, at the end "
+              "{end:.3g}) the sharpness was {sharpness:.3g} at most, {ratio:.2g} times the "
+              "threshold ({threshold:.3g} = {formula}).",
+              "损失离开起点（{start:.3g}，结束时 {end:.3g}）的前后，锐度最大为 {sharpness:.3g}，"
+              "是阈值（{threshold:.3g} = {formula}）的 {ratio:.2g} 倍。"),
+        Words("It fits a rate that is too high, but many healthy runs are as steep: no proof.",
+              "这与学习率过高相符，但许多健康的训练也有这么陡：不能算证明。"),
+        Words("Ask `gradoctor probe learning-rate`.", "请运行 `gradoctor probe learning-rate`。"),
+    ),
+    ("sharpness", "other-reason"): Said(
+        Words("the loss is thrown out, and not by its curvature", "损失被甩出谷底，但原因不是曲率"),
+        Words("Around the step at which the loss left its start ({start:.3g}, at the end "
+              "{end:.3g}) the sharpness was {sharpness:.3g} at most, {ratio:.2g} times the "
+              "threshold ({threshold:.3g} = {formula}).",
+              "损失离开起点（{start:.3g}，结束时 {end:.3g}）的前后，锐度最大为 {sharpness:.3g}，"
+              "是阈值（{threshold:.3g} = {formula}）的 {ratio:.2g} 倍。"),
+        Words("The steps were stable where they were looked at: single batches, the wiring, or "
+              "first steps far too long for any curvature to tell are left.",
+              "在查看过的各步，更新是稳定的：剩下的可能是个别批次、连接方式，"
+              "或者最初几步太大，曲率已说明不了什么。"),
+        Words("Look at the batches around that step, and ask `gradoctor probe learning-rate`.",
+              "检查那一步前后的批次，并运行 `gradoctor probe learning-rate`。"),
+    ),
+    ("sharpness", "too-early"): Said(
+        Words("the loss was thrown out too early to look", "损失被甩出谷底太早，来不及查看"),
+        Words("The loss went from {start:.3g} to {end:.3g}, and left its start before {optimizer} "
+              "had a second moment that means anything.",
+              "损失从 {start:.3g} 变为 {end:.3g}；它离开起点时，{optimizer} 的二阶矩还没有意义。"),
+        Words("What the loss is like afterwards explains nothing.",
+              "此后损失的形状说明不了什么。"),
+        Words("Ask `gradoctor probe learning-rate`.", "请运行 `gradoctor probe learning-rate`。"),
+    ),
+    ("sharpness", "no-second-derivative"): Said(
+        Words("the curvature cannot be computed", "无法计算曲率"),
+        Words("The loss of a step could not be differentiated twice; torch said: {said}.",
+              "某一步的损失无法求两次导数；torch 的说法：{said}。"),
+        Words("So this could not be asked.", "因此这个问题问不成。"),
+        Words("Write the operation that is named with plain ones of torch; for checkpoints say "
+              "use_reentrant=False.",
+              "用 torch 的普通运算改写所指的运算；若是检查点，请设 use_reentrant=False。"),
+    ),
+    ("sharpness", "optimizer-unknown"): Said(
+        Words("no threshold is known for this optimizer", "这个优化器没有已知的阈值"),
+        Words("The script uses {optimizer}; known are SGD, Adam, AdamW and RMSprop.",
+              "脚本使用 {optimizer}；已知阈值的有 SGD、Adam、AdamW 和 RMSprop。"),
+        Words("So this could not be asked.", "因此这个问题问不成。"),
+        Words("Ask `gradoctor probe learning-rate`, which works with any.",
+              "请运行 `gradoctor probe learning-rate`，它适用于任何优化器。"),
+    ),
+    ("sharpness", "several-optimizers"): Said(
+        Words("several optimizers take turns", "有多个优化器交替更新"),
+        Words("Several optimizers step in turn, each on a loss of its own.",
+              "有多个优化器轮流更新，各有各的损失。"),
+        Words("One threshold for all of them does not exist, so this could not be asked.",
+              "它们没有共同的阈值，因此这个问题问不成。"),
+        Words("Probe a script that trains one of the models alone.",
+              "请探查只训练其中一个模型的脚本。"),
+    ),
+    ("sharpness", "other-gradient"): Said(
+        Words("the optimizer is given another gradient", "优化器得到的是别的梯度"),
+        Words("What {optimizer} steps along is not the gradient of the step's losses, nor a "
+              "multiple of it.",
+              "{optimizer} 所用的梯度既不是该步损失的梯度，也不是它的倍数。"),
+        Words("Gradients are clipped by value, changed by hand, or not cleared before each step "
+              "(GD901): the threshold means nothing then, so this could not be asked.",
+              "梯度被逐元素裁剪、被手工改动，或者没有在每步之前清零（GD901）："
+              "这时阈值没有意义，因此这个问题问不成。"),
+        Words("See whether `gradoctor run` finds zero_grad() missing.",
+              "看看 `gradoctor run` 是否发现缺少 zero_grad()。"),
+    ),
 }  # fmt: skip
 
 UNSEEN = Said(
@@ -442,6 +575,10 @@ CAUTIONS: dict[str, Words] = {
     ),
 }
 
+LOOKS = Words(
+    "; as a multiple of the threshold, by step (+ where the loss then rose): {rows}",
+    "；各步锐度是阈值的多少倍（+ 表示随后损失上升）：{rows}",
+)
 RIGHT = Words(", {accuracy:.0%} right", "，正确率 {accuracy:.0%}")
 LABELS = {
     "x1": Words("as it is", "原学习率"), "x0.1": Words("a tenth", "十分之一"),
@@ -449,6 +586,7 @@ LABELS = {
     "float32": Words.same("float32"), "8 samples": Words("8 samples", "8 个样本"),
     "whole batch": Words("whole batch", "整个批次"), "train-eval": Words("loss", "损失"),
     "causal": Words("loss", "损失"), "init": Words("loss", "损失"),
+    "sharpness": Words("loss", "损失"),
 }  # fmt: skip
 HEADS = {
     "done": Words("Done:", "做了："), "seen": Words("Seen:", "看到："),

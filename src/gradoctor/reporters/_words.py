@@ -127,6 +127,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "probe.left": Words("left of eight samples' loss", "8 个样本的损失所剩"),
     "probe.shift": Words("running mean, from the batch's mean", "滑动均值与该批均值之差"),
     "probe.scale": Words("running variance, from the batch's variance", "滑动方差与该批方差之差"),
+    "probe.sharpness": Words("sharpness, against its threshold", "锐度与其阈值之比"),
     "probe.leaks": Words("tries that reached an earlier output", "影响到更早输出的尝试"),
     "loss_call.classes": Words(
         "outputs, against the classes that occur", "输出个数与出现的类别数相比"

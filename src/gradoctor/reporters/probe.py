@@ -12,7 +12,16 @@ from gradoctor.knowledge.language import Words
 from gradoctor.knowledge.plots import Curve, Plot
 from gradoctor.probes import Answer
 from gradoctor.reporters._layout import NARROWEST, Line, paint, wrap
-from gradoctor.reporters._probe_words import CAUTIONS, DID, HEADS, LABELS, RIGHT, SAID, UNSEEN
+from gradoctor.reporters._probe_words import (
+    CAUTIONS,
+    DID,
+    HEADS,
+    LABELS,
+    LOOKS,
+    RIGHT,
+    SAID,
+    UNSEEN,
+)
 from gradoctor.reporters.plots.terminal import draw
 
 _FEWEST = 10  # steps that make a curve
@@ -39,6 +48,7 @@ def digest(found: Answer, lang: str = "en") -> dict[str, Any]:
     """What is said, as plain data."""
     said = SAID.get((found.probe, found.verdict), UNSEEN)
     values = {**found.values, "steps": found.steps}
+    values |= {"table": table(values, lang), "looked": len(values.get("looks") or ())}
     values["right"] = "" if values.get("accuracy") is None else fill(RIGHT.told(lang), values)
     return {
         "probe": found.probe, "verdict": found.verdict, "bad": found.bad,
@@ -53,6 +63,15 @@ def digest(found: Answer, lang: str = "en") -> dict[str, Any]:
         "cautions": [CAUTIONS[key].told(lang) for key in found.cautions],
         "place": place(found.values),
     }  # fmt: skip
+
+
+def table(values: Mapping[str, Any], lang: str) -> str:
+    """The looks of the probe sharpness in words; '' without any."""
+    rows = ", ".join(
+        f"{look['step']}: {look['ratio']:.2g}{'+' if look['rose'] else ''}"
+        for look in values.get("looks") or ()
+    )
+    return fill(LOOKS.told(lang), {"rows": rows}) if rows else ""
 
 
 def place(values: Mapping[str, Any]) -> str:

@@ -111,6 +111,7 @@ from gradoctor.rules.optimisation.lr_too_high_oscillation import lr_too_high_osc
 from gradoctor.rules.optimisation.lr_too_low import lr_too_low
 from gradoctor.rules.optimisation.missing_warmup import missing_warmup
 from gradoctor.rules.optimisation.rprop_with_minibatches import rprop_with_minibatches
+from gradoctor.rules.optimisation.sharpness_above_threshold import sharpness_above_threshold
 from gradoctor.rules.optimisation.update_ratio_imbalance import update_ratio_imbalance
 from gradoctor.rules.optimisation.weight_decay_dominates import weight_decay_dominates
 from gradoctor.rules.outcome.loss_plateau import loss_plateau
@@ -186,6 +187,7 @@ RULES: dict[str, Rule] = {
     "GD412": large_effective_lr,
     "GD413": weight_decay_dominates,
     "GD415": coupled_l2_in_adam,
+    "GD416": sharpness_above_threshold,
     "GD417": loss_plateau,
     "GD418": loss_spike,
     "GD420": accumulating_preconditioner,
