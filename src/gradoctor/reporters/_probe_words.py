@@ -420,11 +420,11 @@ SAID: dict[tuple[str, str], Said] = {
     ("sharpness", "above"): Said(
         Words("the loss curves more than the steps can stand",
               "损失的曲率超出了步长所能承受的范围"),
-        Words("At step {step} the sharpness was {sharpness:.3g}, {ratio:.2g} times what "
-              "{optimizer} stands at a learning rate of {lr:.3g} ({threshold:.3g} = {formula}). "
+        Words("At step {step} the sharpness was {sharpness}, {ratio} times what "
+              "{optimizer} stands at a learning rate of {lr:.3g} ({threshold} = {formula}). "
               "The loss is thrown out or stands still: {start:.3g} to {end:.3g}.",
-              "第 {step} 步的锐度为 {sharpness:.3g}，是 {optimizer} 在学习率 {lr:.3g} 下"
-              "所能承受的 {ratio:.2g} 倍（阈值 {threshold:.3g} = {formula}）。"
+              "第 {step} 步的锐度为 {sharpness}，是 {optimizer} 在学习率 {lr:.3g} 下"
+              "所能承受的 {ratio} 倍（阈值 {threshold} = {formula}）。"
               "损失被甩出谷底或停滞不前：从 {start:.3g} 到 {end:.3g}。"),
         Words("Along that direction each step lands higher than the one before: the learning rate "
               "is too high for this loss.",
@@ -436,10 +436,10 @@ SAID: dict[tuple[str, str], Said] = {
     ),
     ("sharpness", "tolerated"): Said(
         Words("steep, and no harm is seen", "曲率大，但没有看到危害"),
-        Words("At step {step} the sharpness was {sharpness:.3g}, {ratio:.2g} times the threshold "
-              "({threshold:.3g} = {formula}); the loss went from {start:.3g} to {end:.3g}.",
-              "第 {step} 步的锐度为 {sharpness:.3g}，是阈值（{threshold:.3g} = {formula}）的 "
-              "{ratio:.2g} 倍；损失从 {start:.3g} 变为 {end:.3g}。"),
+        Words("At step {step} the sharpness was {sharpness}, {ratio} times the threshold "
+              "({threshold} = {formula}); the loss went from {start:.3g} to {end:.3g}.",
+              "第 {step} 步的锐度为 {sharpness}，是阈值（{threshold} = {formula}）的 "
+              "{ratio} 倍；损失从 {start:.3g} 变为 {end:.3g}。"),
         Words("The loss falls, or other batches do not curve so: a single small batch is steeper "
               "than all of the data. That is no fault.",
               "损失在下降，或者换一批数据就没有这么陡：单个小批次比全部数据更陡。这不是毛病。"),
@@ -448,10 +448,10 @@ SAID: dict[tuple[str, str], Said] = {
     ),
     ("sharpness", "at-edge"): Said(
         Words("at the edge of stability, which is normal", "处于稳定边缘，属于正常"),
-        Words("At step {step} the sharpness was {sharpness:.3g}, {ratio:.2g} times the threshold "
-              "({threshold:.3g} = {formula}); the loss went from {start:.3g} to {end:.3g}.",
-              "第 {step} 步的锐度为 {sharpness:.3g}，是阈值（{threshold:.3g} = {formula}）的 "
-              "{ratio:.2g} 倍；损失从 {start:.3g} 变为 {end:.3g}。"),
+        Words("At step {step} the sharpness was {sharpness}, {ratio} times the threshold "
+              "({threshold} = {formula}); the loss went from {start:.3g} to {end:.3g}.",
+              "第 {step} 步的锐度为 {sharpness}，是阈值（{threshold} = {formula}）的 "
+              "{ratio} 倍；损失从 {start:.3g} 变为 {end:.3g}。"),
         Words("Training tends to sharpen the loss until it hovers at the threshold: by itself this "
               "is no fault.",
               "训练往往会使损失变陡，直到锐度在阈值附近徘徊：这本身不是毛病。"),
@@ -460,10 +460,10 @@ SAID: dict[tuple[str, str], Said] = {
     ),
     ("sharpness", "below"): Said(
         Words("the steps are short against the curvature", "相对于曲率，步长不大"),
-        Words("At step {step} the sharpness was {sharpness:.3g}, {ratio:.2g} times the threshold "
-              "({threshold:.3g} = {formula}); the loss went from {start:.3g} to {end:.3g}.",
-              "第 {step} 步的锐度为 {sharpness:.3g}，是阈值（{threshold:.3g} = {formula}）的 "
-              "{ratio:.2g} 倍；损失从 {start:.3g} 变为 {end:.3g}。"),
+        Words("At step {step} the sharpness was {sharpness}, {ratio} times the threshold "
+              "({threshold} = {formula}); the loss went from {start:.3g} to {end:.3g}.",
+              "第 {step} 步的锐度为 {sharpness}，是阈值（{threshold} = {formula}）的 "
+              "{ratio} 倍；损失从 {start:.3g} 变为 {end:.3g}。"),
         Words("The learning rate is not beyond stability at the steps that were looked at; with "
               "small batches this is usual.",
               "在查看过的各步，学习率没有越过稳定界限；小批量训练通常如此。"),
@@ -474,10 +474,10 @@ SAID: dict[tuple[str, str], Said] = {
         Words("the threshold is crossed, and the loss is thrown out",
               "越过了阈值，损失被甩出谷底"),
         Words("Around the step at which the loss left its start ({start:.3g}, at the end "
-              "{end:.3g}) the sharpness was {sharpness:.3g} at most, {ratio:.2g} times the "
-              "threshold ({threshold:.3g} = {formula}).",
-              "损失离开起点（{start:.3g}，结束时 {end:.3g}）的前后，锐度最大为 {sharpness:.3g}，"
-              "是阈值（{threshold:.3g} = {formula}）的 {ratio:.2g} 倍。"),
+              "{end:.3g}) the sharpness was {sharpness} at most, {ratio} times the "
+              "threshold ({threshold} = {formula}).",
+              "损失离开起点（{start:.3g}，结束时 {end:.3g}）的前后，锐度最大为 {sharpness}，"
+              "是阈值（{threshold} = {formula}）的 {ratio} 倍。"),
         Words("It fits a rate that is too high, but many healthy runs are as steep: no proof.",
               "这与学习率过高相符，但许多健康的训练也有这么陡：不能算证明。"),
         Words("Ask `gradoctor probe learning-rate`.", "请运行 `gradoctor probe learning-rate`。"),
@@ -485,10 +485,10 @@ SAID: dict[tuple[str, str], Said] = {
     ("sharpness", "other-reason"): Said(
         Words("the loss is thrown out, and not by its curvature", "损失被甩出谷底，但原因不是曲率"),
         Words("Around the step at which the loss left its start ({start:.3g}, at the end "
-              "{end:.3g}) the sharpness was {sharpness:.3g} at most, {ratio:.2g} times the "
-              "threshold ({threshold:.3g} = {formula}).",
-              "损失离开起点（{start:.3g}，结束时 {end:.3g}）的前后，锐度最大为 {sharpness:.3g}，"
-              "是阈值（{threshold:.3g} = {formula}）的 {ratio:.2g} 倍。"),
+              "{end:.3g}) the sharpness was {sharpness} at most, {ratio} times the "
+              "threshold ({threshold} = {formula}).",
+              "损失离开起点（{start:.3g}，结束时 {end:.3g}）的前后，锐度最大为 {sharpness}，"
+              "是阈值（{threshold} = {formula}）的 {ratio} 倍。"),
         Words("The steps were stable where they were looked at: single batches, the wiring, or "
               "first steps far too long for any curvature to tell are left.",
               "在查看过的各步，更新是稳定的：剩下的可能是个别批次、连接方式，"

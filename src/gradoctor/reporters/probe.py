@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from gradoctor.knowledge.figures import fill
+from gradoctor.knowledge.figures import figure, fill
 from gradoctor.knowledge.language import Words
 from gradoctor.knowledge.plots import Curve, Plot
 from gradoctor.probes import Answer
@@ -68,7 +68,7 @@ def digest(found: Answer, lang: str = "en") -> dict[str, Any]:
 def table(values: Mapping[str, Any], lang: str) -> str:
     """The looks of the probe sharpness in words; '' without any."""
     rows = ", ".join(
-        f"{look['step']}: {look['ratio']:.2g}{'+' if look['rose'] else ''}"
+        f"{look['step']}: {figure(look['ratio'])}{'+' if look['rose'] else ''}"
         for look in values.get("looks") or ()
     )
     return fill(LOOKS.told(lang), {"rows": rows}) if rows else ""
