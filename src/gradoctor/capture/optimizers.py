@@ -145,9 +145,11 @@ class Optimizers:
             return None
         epsilon = float(group["eps"])
         if "exp_avg_sq" in state and "step" in state and "betas" in group:
-            steps = torch.as_tensor(state["step"], dtype=torch.float64)
-            correction = 1.0 - float(group["betas"][1]) ** steps
-            return kernels.SecondMoment(state["exp_avg_sq"], correction.float(), epsilon)
+            steps, beta = state["step"], float(group["betas"][1])
+            if isinstance(steps, torch.Tensor):  # off the CPU, reading it would wait for the device
+                steps = float(steps) if steps.device.type == "cpu" else steps.double()
+            correction = 1.0 - beta**steps
+            return kernels.SecondMoment(state["exp_avg_sq"], correction, epsilon)
         if "square_avg" in state and "acc_delta" not in state:
             return kernels.SecondMoment(state["square_avg"], 1.0, epsilon)
         return None

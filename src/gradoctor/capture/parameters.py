@@ -157,20 +157,15 @@ class ParameterWatch:
         total = torch.nan_to_num(raw).abs().sum().clamp_min(1e-30)
         self.recorder.put_table(sites, ("update.progress",), (raw.abs() / total)[:, None])
         self.recorder.put(0, ("update.predicted",), torch.nan_to_num(raw).sum().reshape(1))
-        moved = [self._movement(i, p) for i, p in zip(held.infos, after, strict=True)]
-        self.recorder.put_table(sites, ("weight.movement",), torch.stack(moved)[:, None])
+        first = [self.start.get(site) for site in sites]
+        now = [kernels.sample(p, START) for p in after]
+        moved = kernels.movements(first, now, update.device)
+        self.recorder.put_table(sites, ("weight.movement",), moved[:, None])
         for i, old, new, g in zip(held.infos, held.before, after, grads, strict=True):
             if new.dtype in LOW_PRECISION and g is not None:
                 self.recorder.put(
                     i.site, ("update.lost_fraction",), kernels.lost_fraction(old, new, g)
                 )
-
-    def _movement(self, info: ParameterInfo, p: torch.Tensor) -> torch.Tensor:
-        first = self.start.get(info.site)
-        now = kernels.sample(p, START)
-        if first is None or first.shape != now.shape:
-            return torch.full((), float("nan"), device=p.device)
-        return kernels.movement(first, now).reshape(())
 
     def _take_sketch(self, params: list[torch.Tensor], grads: list[torch.Tensor | None]) -> None:
         """Cosine with the previous step's gradient, and the gradient's signal-to-noise ratio."""

@@ -67,7 +67,7 @@ from gradoctor.statistics.parameters import clone_fraction as clone_fraction
 from gradoctor.statistics.parameters import cosine as cosine
 from gradoctor.statistics.parameters import initial_facts as initial_facts
 from gradoctor.statistics.parameters import lost_fraction as lost_fraction
-from gradoctor.statistics.parameters import movement as movement
+from gradoctor.statistics.parameters import movements as movements
 from gradoctor.statistics.parameters import snapshot as snapshot
 from gradoctor.statistics.parameters import summarise_gradients as summarise_gradients
 from gradoctor.statistics.parameters import summarise_updates as summarise_updates

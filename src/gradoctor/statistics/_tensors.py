@@ -58,12 +58,27 @@ def sample(x: torch.Tensor, n: int) -> torch.Tensor:
     return flat[::stride]
 
 
+def rms_of(x: torch.Tensor) -> torch.Tensor:
+    """Exact rms (0-dim float32); NaN of nothing."""
+    if x.numel() == 0:
+        return torch.full((), float("nan"), device=x.device)
+    return to_float(norm_of(x) / x.numel() ** 0.5)
+
+
+def zero_fraction(x: torch.Tensor) -> torch.Tensor:
+    """Share of the elements that are 0 (0-dim float32); NaN of nothing."""
+    count, size = torch.count_nonzero(x), x.numel()
+    if not size:
+        return torch.full((), float("nan"), device=x.device)
+    if x.device.type == "cpu":
+        return torch.tensor((size - int(count)) / size)
+    return (size - count) / size
+
+
 def rms_and_absmax(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Exact rms and largest magnitude (0-dim float32); both NaN or infinite when x is."""
-    if x.numel() == 0:
-        nan = torch.full((), float("nan"), device=x.device)
-        return nan, nan
-    return to_float(norm_of(x) / x.numel() ** 0.5), absmax_of(x)
+    rms = rms_of(x)
+    return (rms, absmax_of(x)) if x.numel() else (rms, rms)
 
 
 def norm_of(x: torch.Tensor) -> torch.Tensor:

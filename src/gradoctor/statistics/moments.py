@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from gradoctor.statistics._tensors import sample, values_of
 
@@ -46,16 +47,21 @@ def summarise_moments(
     ]
     device = grads[whole[0]].device if whole else torch.device("cpu")  # type: ignore[union-attr]
     table = torch.full((len(moments), len(MOMENTS)), float("nan"), device=device)
-    for i in whole:
-        moment, grad = moments[i], grads[i]
-        assert moment is not None
-        assert grad is not None
-        v = sample(values_of(moment.squares), ELEMENTS).float() / moment.correction
-        g = sample(values_of(grad), ELEMENTS).float()
-        alive = v > 0
-        count = alive.sum().clamp_min(1)
-        small = (v < (DOMINATED * moment.epsilon) ** 2) & alive
-        surprise = (g.square() / v.clamp_min(max(moment.epsilon**2, 1e-38))).mean().sqrt()
-        table[i, 0] = small.sum() / count
-        table[i, 1] = surprise
+    if not whole:
+        return table
+    known = [m for i in whole if (m := moments[i]) is not None]
+    v = pad_sequence([_some(m.squares, device) / m.correction for m in known], batch_first=True)
+    seen = [_some(g, device) for i in whole if (g := grads[i]) is not None]
+    squares = pad_sequence(seen, batch_first=True).square()  # padded with zeros, as v is
+    epsilon = torch.tensor([[m.epsilon] for m in known], dtype=torch.float64, device=device)
+    sizes = torch.tensor([g.numel() for g in seen], device=device)
+    alive = v > 0
+    small = (v < (DOMINATED * epsilon).square().float()) & alive
+    surprise = squares / v.clamp_min(epsilon.square().clamp_min(1e-38).float())
+    share = small.sum(1) / alive.sum(1).clamp_min(1)
+    table[whole] = torch.stack([share, (surprise.sum(1) / sizes).sqrt()], 1)
     return table
+
+
+def _some(x: torch.Tensor, device: torch.device) -> torch.Tensor:
+    return sample(values_of(x), ELEMENTS).to(device, torch.float32)

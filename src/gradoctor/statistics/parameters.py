@@ -7,15 +7,18 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pad_sequence
 
 from gradoctor.statistics._tensors import (
     absmax_of,
     norm_of,
     rms_and_absmax,
+    rms_of,
     sample,
     scaled,
     to_float,
     values_of,
+    zero_fraction,
 )
 
 PARAM = ("weight.rms", "weight.absmax", "weight.nonfinite")
@@ -58,7 +61,7 @@ def summarise_gradients(grads: list[torch.Tensor | None]) -> torch.Tensor:
     if not there:
         return table
     norms = _norms(there).to(device)
-    zeros = torch.stack([(sample(g, ZERO_SAMPLE) == 0).float().mean() for g in there]).to(device)
+    zeros = torch.stack([zero_fraction(sample(g, ZERO_SAMPLE)) for g in there]).to(device)
     # a sample may miss the elements that are not zero
     zeros = torch.where(norms[:, 1] == 0, torch.ones_like(zeros), zeros.clamp_max(1 - 1e-6))
     rows = torch.cat([norms, (~torch.isfinite(norms[:, 1:])).float(), zeros[:, None]], 1)
@@ -85,15 +88,40 @@ def summarise_updates(
     taken out, so that a net that only shrinks does not look as if it learned.
     """
     olds = [_wide(old) for old in before]
-    deltas = [
-        torch.add(_wide(new) - old, old, alpha=rate)
-        for old, new, rate in zip(olds, after, decay, strict=True)
-    ]
-    moved = _norms(deltas)[:, 0]
-    scale = _norms(olds)[:, 0].to(moved.device)
+    if all(old.device.type == "cpu" for old in olds):
+        moved, dots = _moved_in_turn(olds, after, grads, decay)
+        scale = torch.stack([rms_of(old) for old in olds])
+    else:
+        deltas = [
+            torch.add(_wide(new) - old, old, alpha=rate)
+            for old, new, rate in zip(olds, after, decay, strict=True)
+        ]
+        moved = _norms(deltas)[:, 0]
+        scale = _norms(olds)[:, 0].to(moved.device)
+        dots = torch.stack([_dot(d, g).to(moved) for d, g in zip(deltas, grads, strict=True)])
     rates = torch.tensor(decay, dtype=torch.float32, device=moved.device)
-    dots = torch.stack([_dot(d, g).to(moved) for d, g in zip(deltas, grads, strict=True)])
     return torch.stack([moved, moved / scale.clamp_min(1e-30), rates * scale, dots], 1)
+
+
+def _moved_in_turn(
+    olds: list[torch.Tensor],
+    after: list[torch.Tensor],
+    grads: list[torch.Tensor | None],
+    decay: list[float],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """rms of each update and its product with the gradient, ``[P]`` both.
+
+    All updates pass through one buffer, which stays in the processor's cache.
+    """
+    most = max(old.numel() for old in olds)
+    buffers = {d: torch.empty(most, dtype=d) for d in {old.dtype for old in olds}}
+    moved, dots = [], []
+    for old, new, grad, rate in zip(olds, after, grads, decay, strict=True):
+        delta = buffers[old.dtype][: old.numel()].view(old.shape)
+        torch.sub(_wide(new), old, out=delta).add_(old, alpha=rate)
+        moved.append(rms_of(delta))
+        dots.append(_dot(delta, grad))
+    return torch.stack(moved), torch.stack(dots)
 
 
 def _wide(x: torch.Tensor) -> torch.Tensor:
@@ -119,12 +147,23 @@ def lost_fraction(before: torch.Tensor, after: torch.Tensor, grad: torch.Tensor)
     return fraction.float().reshape(1)
 
 
-def movement(first: torch.Tensor, now: torch.Tensor) -> torch.Tensor:
-    """|W - W0| / |W0| of two samples, ``[1]``."""
-    start = values_of(first).double()
-    size = torch.linalg.vector_norm(start).clamp_min(1e-100)
-    ratio = torch.linalg.vector_norm(values_of(now).double() - start) / size
-    return to_float(ratio).reshape(1)
+@torch.no_grad()
+def movements(
+    first: list[torch.Tensor | None], now: list[torch.Tensor], device: torch.device
+) -> torch.Tensor:
+    """|W - W0| / |W0| of samples of some weights, ``[P]``; NaN where W0 is not known."""
+    table = torch.full((len(now),), float("nan"), device=device)
+    known = [
+        (i, values_of(old).to(device), values_of(new).to(device))
+        for i, (old, new) in enumerate(zip(first, now, strict=True))
+        if old is not None and old.shape == new.shape and old.device == new.device
+    ]
+    if known:
+        start = pad_sequence([old for _, old, _ in known], batch_first=True).double()
+        moved = pad_sequence([new for _, _, new in known], batch_first=True).double() - start
+        size = torch.linalg.vector_norm(start, 2, 1).clamp_min(1e-100)
+        table[[i for i, _, _ in known]] = to_float(torch.linalg.vector_norm(moved, 2, 1) / size)
+    return table
 
 
 class Sketch:
@@ -140,11 +179,13 @@ class Sketch:
         """The sampled elements as one float32 vector; zeros for what is missing."""
         parts = []
         for tensor, size in zip(tensors, self._sizes, strict=True):
-            part = torch.zeros(size, device=self._device)
+            missing = size
             if tensor is not None:
                 got = sample(values_of(tensor), size).to(self._device, torch.float32)
-                part[: got.numel()] = got
-            parts.append(part)
+                parts.append(got)
+                missing = size - got.numel()
+            if missing:
+                parts.append(torch.zeros(missing, device=self._device))
         return torch.cat(parts) if parts else torch.zeros(0)
 
 
