@@ -32,6 +32,7 @@ Probes:
   causal         does an output see later inputs?
   init           noise for data: is it the weights or the inputs?
   sharpness      does the loss curve more than the steps can stand?
+  plasticity     does it still learn as fast as when it was new?
 Examples:
   gradoctor probe overfit train.py --epochs 3
   gradoctor probe --steps 500 learning-rate train.py

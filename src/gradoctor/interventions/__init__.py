@@ -12,6 +12,7 @@ INTERVENTIONS: dict[str, str] = {
     "first_batch": "gradoctor.interventions.first_batch:FirstBatch",
     "learning_rate": "gradoctor.interventions.learning_rate:LearningRate",
     "no_dropout": "gradoctor.interventions.dropout:NoDropout",
+    "plasticity": "gradoctor.interventions.plasticity:Plasticity",
     "precision": "gradoctor.interventions.precision:Precision",
     "replay": "gradoctor.interventions.replay:Replay",
     "sharpness": "gradoctor.interventions.sharpness:Sharpness",

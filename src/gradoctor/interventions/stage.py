@@ -156,10 +156,14 @@ class Stage:
         return out
 
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self.busy:
+            return
         for intervention in self.interventions:
             intervention.before_step(optimizer)
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self.busy:
+            return
         for intervention in self.interventions:
             intervention.after_step(optimizer)
         self._leave_when_done()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -33,19 +34,35 @@ class Tape:
                 needed |= {id(t) for t in tensors_in((args, kwargs))}
         self._calls, self._root = kept[::-1], root
 
-    def loss(self, old: Any, new: Any) -> float:
-        """The mean of the root as it would be, had the model given ``new`` instead of ``old``."""
+    def again(
+        self, old: Any, new: Any, instead: Mapping[int, torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        """The root as it would be, had the model given ``new`` instead of ``old``.
+
+        Args:
+            instead: what stands in the place of other tensors, by their ids, whatever makes them.
+        """
         assert self._root is not None, "cut first"
+        fixed = instead or {}
         made = {id(a): b for a, b in zip(tensors_in(old), tensors_in(new), strict=True)}
 
         def swap(tensor: torch.Tensor) -> torch.Tensor:
-            return made.get(id(tensor), tensor)
+            return fixed.get(id(tensor), made.get(id(tensor), tensor))
 
+        for func, args, kwargs, out in self._calls:
+            again = func(*mapped(args, swap), **mapped(kwargs, swap))
+            made |= {id(a): b for a, b in zip(tensors_in(out), tensors_in(again), strict=True)}
+        return swap(self._root)
+
+    def loss(self, old: Any, new: Any) -> float:
+        """The mean of that root."""
         with torch.no_grad():
-            for func, args, kwargs, out in self._calls:
-                again = func(*mapped(args, swap), **mapped(kwargs, swap))
-                made |= {id(a): b for a, b in zip(tensors_in(out), tensors_in(again), strict=True)}
-        return float(swap(self._root).detach().float().mean())
+            return float(self.again(old, new).detach().float().mean())
+
+    def calls(self) -> Iterator[tuple[Any, tuple[Any, ...], dict[str, Any]]]:
+        """The operations that are kept, with their arguments, in order."""
+        for func, args, kwargs, _ in self._calls:
+            yield func, args, kwargs
 
     def repeats(self, output: Any) -> bool:
         """Computed again from the same output, the root is what it was."""

@@ -5,7 +5,16 @@ No torch: numbers in, an answer out.
 
 from __future__ import annotations
 
-from gradoctor.probes import causal, init, learning_rate, overfit, precision, sharpness, train_eval
+from gradoctor.probes import (
+    causal,
+    init,
+    learning_rate,
+    overfit,
+    plasticity,
+    precision,
+    sharpness,
+    train_eval,
+)
 from gradoctor.probes._records import Answer as Answer
 from gradoctor.probes._records import Arm as Arm
 from gradoctor.probes._records import Probe as Probe
@@ -23,4 +32,5 @@ PROBES: dict[str, Probe] = {
     "causal": causal.PROBE,
     "init": init.PROBE,
     "sharpness": sharpness.PROBE,
+    "plasticity": plasticity.PROBE,
 }

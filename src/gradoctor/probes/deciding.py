@@ -46,6 +46,9 @@ DECIDES: dict[str, tuple[str, ...]] = {
     "GD801": ("train-eval",),
     "GD802": ("train-eval",),
     "GD803": ("train-eval",),
+    # ---- new labels
+    "GD203": ("plasticity",),
+    "GD419": ("plasticity",),
     # ---- another input
     "GD916": ("causal",),
 }

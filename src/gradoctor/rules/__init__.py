@@ -105,6 +105,7 @@ from gradoctor.rules.optimisation.adam_stale_second_moment import adam_stale_sec
 from gradoctor.rules.optimisation.coupled_l2_in_adam import coupled_l2_in_adam
 from gradoctor.rules.optimisation.fresh_optimizer_state import fresh_optimizer_state
 from gradoctor.rules.optimisation.large_effective_lr import large_effective_lr
+from gradoctor.rules.optimisation.loss_of_plasticity import loss_of_plasticity
 from gradoctor.rules.optimisation.loss_spike import loss_spike
 from gradoctor.rules.optimisation.lr_too_high_divergence import lr_too_high_divergence
 from gradoctor.rules.optimisation.lr_too_high_oscillation import lr_too_high_oscillation
@@ -190,6 +191,7 @@ RULES: dict[str, Rule] = {
     "GD416": sharpness_above_threshold,
     "GD417": loss_plateau,
     "GD418": loss_spike,
+    "GD419": loss_of_plasticity,
     "GD420": accumulating_preconditioner,
     "GD421": rprop_with_minibatches,
     "GD422": fresh_optimizer_state,
