@@ -151,3 +151,35 @@ def test_help_names_every_probe(home):
     for name in ("overfit", "train-eval", "learning-rate", "precision", "causal", "init",
                  "sharpness"):  # fmt: skip
         assert name in text
+
+
+TASKS = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.randn(128, 12)
+y = x[:, :4].argmax(1)
+model = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 4))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
+for task in range(8):
+    labels = torch.randperm(4)[y]
+    for step in range(120):
+        rows = torch.randperm(128)[:32]
+        loss = nn.functional.cross_entropy(model(x[rows]), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        model[0].bias.sub_(DRIFT)
+"""
+
+
+@pytest.mark.parametrize(("drift", "verdict", "code"), [("9.0 * (task == 7)", "lost", 3), ("0.0", "kept", 0)])
+def test_plasticity_over_tasks(tmp_path, drift, verdict, code):
+    (tmp_path / "train.py").write_text(TASKS.replace("DRIFT", drift))
+    done = run("probe", "--json", "-", "--fail-on", "bad", "plasticity", "train.py", cwd=tmp_path)
+    answer = json.loads(done.stdout)
+    assert (answer["verdict"], answer["values"]["losses"]) == (verdict, ["cross_entropy"])
+    assert done.returncode == code, done.stderr
+    assert answer["values"]["steps"] == 960

@@ -247,6 +247,32 @@ def test_a_first_layer_that_is_too_loud_is_ill_too():
     assert answered("init", {"init": course([2.0], span=broken)}).verdict == "data-scale"
 
 
+class TestPlasticity:
+    def verdict(self, losses=(1.0, 0.5, 0.3), **seen) -> Answer:
+        facts = {"unasked": "", "initial": 20, "now": 20, "out": 0, "ratio": 1.0, **seen}
+        return answered("plasticity", {"plasticity": course(losses, plasticity=facts)})
+
+    @pytest.mark.parametrize(
+        ("ratio", "verdict"), [(0.4, "kept"), (1.5, "kept"), (1.7, "slower"), (2.0, "lost")]
+    )
+    def test_how_many_times_as_many_steps(self, ratio, verdict):
+        assert self.verdict(ratio=ratio).verdict == verdict
+
+    def test_it_is_bad_only_where_tasks_follow_one_another(self):
+        tasks = [2.3 * np.exp(-(t % 50) / 9) for t in range(500)]
+        found = self.verdict(tasks, ratio=3.0, out=3)
+        assert (found.verdict, found.bad, found.cautions) == ("lost", True, ())
+        assert (found.values["tasks"], found.values["task_steps"]) == (10, 50)
+        alone = self.verdict(ratio=3.0)
+        assert (alone.verdict, alone.bad, alone.cautions) == ("lost", False, ("one-task",))
+
+    def test_what_cannot_be_said(self):
+        assert self.verdict(initial=3, ratio=2.7).verdict == "too-quick"
+        assert self.verdict(unasked="too-hard").verdict == "too-hard"
+        nothing = answered("plasticity", {"plasticity": course([1.0, 0.9])})
+        assert (nothing.verdict, nothing.bad) == ("unseen", False)
+
+
 class TestPrecision:
     def verdict(self, base: Course, single: Course | None) -> str:
         used = {"autocast": "float16" if single else None, "scaler": False, "half": 0}

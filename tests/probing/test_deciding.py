@@ -40,6 +40,7 @@ class TestTable:
             "train-eval": 'probed(run, "train-eval")', "causal": 'probed(run, "causal")',
             "learning-rate": 'probed(run, "learning-rate")',
             "sharpness": 'probed(run, "sharpness")',
+            "plasticity": 'probed(run, "plasticity")',
         }  # fmt: skip
         import gradoctor.rules as ledger
 

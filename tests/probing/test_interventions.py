@@ -6,7 +6,7 @@ import math
 import re
 
 import pytest
-from probed_scripts import DEEP, HALVED, IMAGES, SEQUENCES, script
+from probed_scripts import CLASSIFIER, DEEP, HALVED, IMAGES, SEQUENCES, script
 
 from gradoctor.probes import PROBES, ask
 from gradoctor.trials import Course, Trial, conduct
@@ -34,6 +34,43 @@ def test_looking_at_a_snapshot_changes_no_bit_of_the_training(home):
     assert plain.error["message"] == looked.error["message"]
     assert "True]" in plain.error["message"]
     assert plain.losses == looked.losses
+
+
+def test_learning_random_targets_on_the_way_changes_no_bit_of_the_training(home):
+    plain, asked_twice = run(home, SEQUENCES), run(home, SEQUENCES, plasticity={"first": 8})
+    assert asked_twice.facts["plasticity"]["unasked"] == ""
+    assert plain.error["message"] == asked_twice.error["message"]
+    assert plain.losses == asked_twice.losses
+
+
+class TestPlasticity:
+    def test_a_rate_at_which_nothing_is_learnt(self, home):
+        found = asked(home, "plasticity", CLASSIFIER.replace("lr=0.1", "lr=1e-9"))
+        assert (found.verdict, found.bad) == ("too-hard", False)
+
+    def test_units_that_were_silenced(self, home):
+        silent = "loss.backward()\n        if epoch == 19: model[0].bias.data.fill_(-50.0)"
+        found = asked(home, "plasticity", CLASSIFIER.replace("loss.backward()", silent))
+        assert found.verdict == "lost", found.values
+        assert found.values["losses"] == ["cross_entropy"]
+        assert (found.bad, found.cautions) == (False, ("one-task",))
+        kept = asked(home, "plasticity", CLASSIFIER)
+        assert kept.verdict in ("kept", "slower"), kept.values
+        assert kept.values["ratio"] < found.values["ratio"]
+
+    @pytest.mark.parametrize(
+        ("old", "new", "verdict"),
+        [
+            ("(x[:, 0] > 0).long()", "torch.zeros(256).long()", "no-targets"),
+            ("nn.functional.cross_entropy(model(inputs), labels)",
+             "-model(inputs).log_softmax(1)[torch.arange(len(labels)), labels].mean()",
+             "unknown-loss"),
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_asked(self, home, old, new, verdict):
+        assert old in CLASSIFIER
+        found = asked(home, "plasticity", CLASSIFIER.replace(old, new))
+        assert (found.verdict, found.bad) == (verdict, False)
 
 
 class TestCausal:

@@ -23,7 +23,6 @@ from gradoctor.interventions.tape import Tape
 from gradoctor.statistics import tensors_in
 
 _EVERY = 10  # steps between two batches that are held
-_FIRST = 2000  # steps until the first measurement that is not at the end; then twice as many each
 _DRAWS = 3  # of random targets
 _MOST = 200  # steps that the first weights get
 _TIMES = 3  # as many for the weights as they are: slower than that is not counted out
@@ -76,8 +75,7 @@ class Plasticity(Snapshot):
     """Holds a batch every ten steps, and measures when the script ends.
 
     Weights, buffers, gradients, the optimizer's state and rate, modes and random numbers are as
-    they were afterwards. Also measured after 2000, 4000, ... steps, so that a script which is
-    ended from outside has said something.
+    they were afterwards.
 
     The batch's targets are drawn anew; the script's own loss and optimizer (its state empty, its
     rate the median of the run) learn them, without dropout, first from the weights that the model
@@ -89,14 +87,18 @@ class Plasticity(Snapshot):
     ``ratio``, ``initial``, ``now``, ``unlearnt``, ``begin``, ``begin_now``, ``level`` over three
     draws, ``out`` (draws in which it was given up), ``losses``, ``optimizer``, ``rate``,
     ``samples``, ``model``, ``steps``.
+
+    Args:
+        first: steps until it is also measured before the end, and again after twice as many each
+            time: a script that is ended from outside has said something.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 2000) -> None:
         super().__init__()
         self._begun: WeakKeyDictionary[nn.Module, Weights] = WeakKeyDictionary()
         self._rates: dict[int, list[float]] = {}
         self._held: Held | None = None
-        self._next = _FIRST
+        self._next = first
         self._unscaled: torch.Tensor | None = None
         self._foreign = False
 

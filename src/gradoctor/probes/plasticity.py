@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from gradoctor.probes._records import Answer, Arm, Probe
-from gradoctor.probes.paired import start
 from gradoctor.rules.evidence.tasks import in_losses
 from gradoctor.trials import Course
 
@@ -37,7 +36,8 @@ def answer(courses: Mapping[str, Course]) -> Answer:
     unasked = str(seen.pop("unasked", ""))
     losses = np.array(course.losses)
     finite = np.isfinite(losses)
-    known = in_losses(np.flatnonzero(finite), losses[finite], start(course.losses))
+    floor = float(np.median(losses[finite][:5])) if finite.any() else 0.0
+    known = in_losses(np.flatnonzero(finite), losses[finite], floor)
     values = {**seen, "tasks": len(known.took), "task_steps": known.length}
     if unasked:
         return Answer(NAME, unasked, False, values)
@@ -45,7 +45,6 @@ def answer(courses: Mapping[str, Course]) -> Answer:
         return Answer(NAME, "too-quick", False, values)
     ratio = float(seen["ratio"])
     verdict = "lost" if ratio >= LOST else "kept" if ratio <= KEPT else "slower"
-    values["at_least"] = bool(seen["out"])
     lost = verdict == "lost"
     cautions = ("one-task",) if lost and not known.found else ()
     return Answer(NAME, verdict, lost and known.found, values, cautions=cautions)

@@ -18,7 +18,7 @@ ARCHITECTURE: tuple[Remedy, ...] = (
     ),
     remedy(
         "normalise_before_activations",
-        "101:3 102:3 103:3 201:4 202:3 203:2 204:2 205:2 210:2 306:3 809:2",
+        "101:3 102:3 103:3 201:4 202:3 203:2 204:2 205:2 210:2 306:3 419:2 809:2",
         "block = nn.Sequential(nn.Linear(d, d), nn.LayerNorm(d), nn.ReLU())",
     ),
     remedy(

@@ -7,7 +7,7 @@ from gradoctor.remedies._remedy import Remedy, remedy
 OPTIMISATION: tuple[Remedy, ...] = (
     remedy(
         "lower_learning_rate",
-        "102:5 106:3 201:1 202:5 203:1 207:2 208:2 401:1 402:1 406:2 412:2 418:2 513:2 701:4",
+        "102:5 106:3 201:1 202:5 203:1 207:2 208:2 401:1 402:1 406:2 412:2 418:2 419:1 513:2 701:4",
         """
         for group in optimizer.param_groups:
             group["lr"] /= 10
@@ -38,6 +38,49 @@ OPTIMISATION: tuple[Remedy, ...] = (
         scheduler = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: min(1.0, (step + 1) / warm)
         )  # call scheduler.step() after every optimizer.step()
+        """,
+    ),
+    remedy(
+        "decay_towards_first_weights",
+        "419:3",
+        """
+        first = [p.detach().clone() for p in model.parameters()]  # once
+        for inputs, targets in loader:
+            loss = loss_fn(model(inputs), targets)
+            for p, p0 in zip(model.parameters(), first):
+                loss = loss + 1e-3 * (p - p0).square().sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        """,
+    ),
+    remedy(
+        "shrink_and_perturb",
+        "419:4",
+        """
+        import copy
+
+        new = copy.deepcopy(model)  # at the start of each task
+        for module in new.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+        with torch.no_grad():
+            for p, drawn in zip(model.parameters(), new.parameters()):
+                p.mul_(0.8).add_(0.2 * drawn)
+        """,
+    ),
+    remedy(
+        "draw_dormant_units_again",
+        "419:5",
+        """
+        before, behind = model.body[0], model.body[2]  # around a ReLU
+        new = nn.Linear(before.in_features, before.out_features)
+        with torch.no_grad():  # every thousand steps or so
+            size = F.relu(before(inputs)).mean(0)
+            dormant = size <= 0.025 * size.mean()
+            before.weight[dormant] = new.weight[dormant]
+            before.bias[dormant] = new.bias[dormant]
+            behind.weight[:, dormant] = 0.0
         """,
     ),
     remedy(

@@ -55,6 +55,14 @@ DID: dict[str, Words] = {
         "在 {steps} 步中的 {looked} 步测量了锐度，即该步损失（同一批次、同样的 dropout 掩码）的"
         "海森矩阵的最大特征值{table}。",
     ),
+    "plasticity": Words(
+        "After {steps} steps the targets of one batch were drawn anew at random, and the script's "
+        "own loss and optimizer (fresh) learnt them: from the model's first weights, and from "
+        "those it has now.",
+        "训练 {steps} 步之后，把一批数据的目标随机重抽，"
+        "用脚本自己的损失和（清空状态的）优化器去学："
+        "一次从模型最初的权重出发，一次从现在的权重出发。",
+    ),
 }
 
 SAID: dict[tuple[str, str], Said] = {
@@ -543,6 +551,91 @@ SAID: dict[tuple[str, str], Said] = {
         Words("See whether `gradoctor run` finds zero_grad() missing.",
               "看看 `gradoctor run` 是否发现缺少 zero_grad()。"),
     ),
+    # ---- plasticity
+    ("plasticity", "lost"): Said(
+        Words("it learns new things far more slowly than when it was new",
+              "学新东西比最初慢得多"),
+        Words("Random targets take {now} steps now, with the first weights {initial} ({ratio:.1f} "
+              "times as many); tasks that the loss tells apart: {tasks}.",
+              "随机目标现在要学 {now} 步，从最初的权重出发只要 {initial} 步（{ratio:.1f} 倍）；"
+              "从损失看得出的任务数：{tasks}。"),
+        Words("Where tasks follow one another, or the data keep changing, the network has lost "
+              "plasticity: each new task costs more than the last one. Where one task is learnt "
+              "once, that is no fault.",
+              "如果任务接连而来，或数据不断变化，说明网络失去了可塑性：每个新任务都比上一个更费力。"
+              "如果只学一次、只有一个任务，这不是毛病。"),
+        Words("Lower the rate, put LayerNorm before the activations, decay the weights, or shrink "
+              "and perturb them between tasks: `gradoctor explain GD419`.",
+              "降低学习率，在激活函数之前加 LayerNorm，使用权重衰减，"
+              "或在任务之间收缩并扰动权重：`gradoctor explain GD419`。"),
+    ),
+    ("plasticity", "slower"): Said(
+        Words("somewhat slower than when it was new", "比最初慢一些"),
+        Words("Random targets take {now} steps now, with the first weights {initial} ({ratio:.1f} "
+              "times as many).",
+              "随机目标现在要学 {now} 步，从最初的权重出发要 {initial} 步（{ratio:.1f} 倍）。"),
+        Words("Between one and a half and two times: many networks do that after a single task.",
+              "在一倍半到两倍之间：许多网络学完一个任务就会这样。"),
+        Words("Ask again after more tasks.", "多学几个任务之后再问一次。"),
+    ),
+    ("plasticity", "kept"): Said(
+        Words("it learns as well as when it was new", "学习能力与最初相当"),
+        Words("Random targets take {now} steps now, with the first weights {initial} ({ratio:.1f} "
+              "times as many).",
+              "随机目标现在要学 {now} 步，从最初的权重出发要 {initial} 步（{ratio:.1f} 倍）。"),
+        Words("Its plasticity is kept.", "可塑性保持住了。"),
+        Words("If late tasks do badly, look at the tasks themselves and at what is forgotten.",
+              "如果后来的任务学得差，请检查任务本身，以及遗忘了什么。"),
+    ),
+    ("plasticity", "unknown-loss"): Said(
+        Words("the step cannot be taken again", "无法重做这一步"),
+        Words("No step was seen in which one forward of the model leads to one of torch's loss "
+              "functions outside it.",
+              "没有见到这样的一步：模型只前向一次，并在模型之外由 torch 的损失函数算出损失。"),
+        Words("The targets cannot be exchanged, so this says nothing.",
+              "目标无法替换，因此得不出结论。"),
+        Words("Compute the loss with a function of torch.nn.functional, from one forward.",
+              "用 torch.nn.functional 的函数、由一次前向计算损失。"),
+    ),
+    ("plasticity", "no-targets"): Said(
+        Words("there are no targets to draw anew", "没有可以重抽的目标"),
+        Words("The batch has a single class or value, or its loss has no targets of that kind.",
+              "这一批只有一个类别或一个值，或者损失没有这类目标。"),
+        Words("Nothing can be learnt by heart, so this says nothing.",
+              "没有什么可背，因此得不出结论。"),
+        Words("Probe with batches that hold several classes.", "请用含有多个类别的批次来探查。"),
+    ),
+    ("plasticity", "too-hard"): Said(
+        Words("new weights do not learn them either", "最初的权重也学不会"),
+        Words("In 200 steps from the first weights the loss on random targets hardly fell.",
+              "从最初的权重出发学 200 步，随机目标上的损失几乎没有下降。"),
+        Words("There is nothing to compare with, so this says nothing.",
+              "没有可比的对象，因此得不出结论。"),
+        Words("Ask `gradoctor probe overfit`: it tells whether anything can be learnt by heart.",
+              "运行 `gradoctor probe overfit`：它能说明网络背不背得下东西。"),
+    ),
+    ("plasticity", "too-quick"): Said(
+        Words("learnt at once by both", "两者都一下子就学会了"),
+        Words("From the first weights random targets take {initial} steps.",
+              "从最初的权重出发，随机目标只要 {initial} 步。"),
+        Words("So few steps tell nothing apart.", "步数这么少，分不出差别。"),
+        Words("Probe with larger batches.", "请用更大的批次来探查。"),
+    ),
+    ("plasticity", "changed"): Said(
+        Words("the model is not the one it was", "模型已不是原来的结构"),
+        Words("It has other parameters than at its first forward.",
+              "它的参数与第一次前向时不同。"),
+        Words("There are no first weights to compare with, so this says nothing.",
+              "没有最初的权重可比，因此得不出结论。"),
+        Words("Probe a script whose model keeps its layers.", "请探查模型层数不变的脚本。"),
+    ),
+    ("plasticity", "failed"): Said(
+        Words("the model could not be trained from outside", "无法从外部训练这个模型"),
+        Words("It ended with {fault}.", "它以 {fault} 结束。"),
+        Words("So this says nothing.", "因此得不出结论。"),
+        Words("An optimizer that needs a closure, such as LBFGS, cannot be asked.",
+              "需要闭包的优化器（例如 LBFGS）无法探查。"),
+    ),
 }  # fmt: skip
 
 UNSEEN = Said(
@@ -566,6 +659,10 @@ CAUTIONS: dict[str, Words] = {
     "short-horizon": Words(
         "the first steps of a run do not tell how it ends", "训练的头几步不能说明它的结局"
     ),
+    "one-task": Words(
+        "the loss shows one task only, and there this is no fault",
+        "从损失看只有一个任务，这时它不算毛病",
+    ),
     "whole-batch": Words(
         "the batch could not be cut: the whole of it was held", "批次无法裁小：固定了整个批次"
     ),
@@ -587,6 +684,7 @@ LABELS = {
     "whole batch": Words("whole batch", "整个批次"), "train-eval": Words("loss", "损失"),
     "causal": Words("loss", "损失"), "init": Words("loss", "损失"),
     "sharpness": Words("loss", "损失"),
+    "plasticity": Words("loss", "损失"),
 }  # fmt: skip
 HEADS = {
     "done": Words("Done:", "做了："), "seen": Words("Seen:", "看到："),

@@ -129,6 +129,12 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "probe.scale": Words("running variance, from the batch's variance", "滑动方差与该批方差之差"),
     "probe.sharpness": Words("sharpness, against its threshold", "锐度与其阈值之比"),
     "probe.leaks": Words("tries that reached an earlier output", "影响到更早输出的尝试"),
+    "probe.plasticity": Words(
+        "steps for random targets, against the first weights", "学随机目标的步数与最初权重之比"
+    ),
+    "tasks.took": Words(
+        "steps that late tasks take, against early ones", "后期任务与早期任务的步数之比"
+    ),
     "loss_call.classes": Words(
         "outputs, against the classes that occur", "输出个数与出现的类别数相比"
     ),
@@ -337,12 +343,15 @@ CONTEXT_WORDS = {
     "class-weights": Words("class weights", "类别权重"),
     "converged": Words("already converged", "已经收敛"),
     "embedding": Words("embedding", "嵌入层"),
+    "evaluation": Words("evaluation", "评估"),
+    "falling-rate": Words("a learning rate that falls", "学习率不断降低"),
     "fine-tuning": Words("fine-tuning", "微调"),
     "gradient-accumulation": Words("gradient accumulation", "梯度累积"),
     "moving-targets": Words("moving targets", "目标随训练变化"),
     "normalised": Words("normalised layers", "带归一化的层"),
     "kept-best": Words("the best weights were kept", "已保存最好的权重"),
     "large-epsilon": Words("an epsilon chosen on purpose", "有意设定的 epsilon"),
+    "other-data": Words("later tasks have other data", "后来的任务数据不同"),
     "own-samples": Words("a loss about the network's own samples", "损失针对网络自身的采样"),
     "own-sampler": Words("a sampler of its own", "自定义采样器"),
     "relu-sparsity": Words("ordinary ReLU sparsity", "ReLU 的正常稀疏"),

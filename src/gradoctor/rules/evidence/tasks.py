@@ -1,4 +1,4 @@
-"""One task after another: a loss that comes down, jumps back at regular steps, and comes down again."""
+"""One task after another: a loss that jumps back at regular steps and comes down again."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ LEARNT = 0.8  # of the trivial level: below it something had been learnt
 LEAP = 1.5  # times what the loss was before
 BEFORE = 6  # rows that say what it was
 SHORTEST = 30  # steps of a task
-FEWEST = 4  # tasks
+FEWEST = 5  # changes of the task that were seen
 REGULAR = 0.5  # of the task changes are seen as leaps, and of the leaps are task changes
 CHANCE = 3.0  # times as many as leaps at random steps would give
 DOWN = 0.5  # of the trivial level: a task that is being learnt
+BLUR = 6  # steps that a leap may seem to be early or late
 STEEPER = 1.5  # a learning rate that rises by this starts anew by itself
 SURE = 2.33  # one-sided z of a trend: p = 0.01
 
@@ -45,6 +46,11 @@ class Tasks(NamedTuple):
     def found(self) -> bool:
         """There is more than one."""
         return self.length > 0
+
+    def begins(self, step: int) -> bool:
+        """A new task begins about there."""
+        number = max(1, round(step / self.length)) if self.found else 0
+        return self.found and abs(step - number * self.length) <= max(BLUR, self.length // 10)
 
 
 NONE = Tasks(0, np.empty(0), np.empty(0))
@@ -111,7 +117,7 @@ def _leaps(steps: Steps, values: Array, high: Array, floor: float) -> tuple[Arra
 
 def _length(leaps: Array, blur: Array, total: int) -> int:
     """Steps of a task: the length of whose multiples most are leaps, and that most leaps are."""
-    if len(leaps) < FEWEST - 1:
+    if len(leaps) < FEWEST:
         return 0
     count = total // SHORTEST
     tried = np.unique(np.round(leaps[:, None] / np.arange(1, count + 1), 2))
@@ -121,10 +127,11 @@ def _length(leaps: Array, blur: Array, total: int) -> int:
         number = np.round(leaps / length)
         on = (np.abs(leaps - number * length) <= blur) & (number > 0)
         changes = max(1, int((total - 1) // length))
-        hits, precision = len(np.unique(number[on])) / changes, float(on.mean())
+        met = len(np.unique(number[on]))
+        hits, precision = met / changes, float(on.mean())
         chance = float(np.minimum(1.0, (2 * blur + 1) / length).mean())
-        regular = min(hits, precision) >= REGULAR and precision >= min(1.0, CHANCE * chance)
-        if regular and hits * precision > score + 1e-9:
+        regular = met >= FEWEST and min(hits, precision) >= REGULAR
+        if regular and precision >= CHANCE * chance and hits * precision > score + 1e-9:
             best, score = length, hits * precision
     return round(best)
 
@@ -185,4 +192,4 @@ def _rising(values: Array) -> bool:
         return False
     i, j = np.triu_indices(count, 1)
     score = float(np.sign(values[j] - values[i]).sum())
-    return score / np.sqrt(count * (count - 1) * (2 * count + 5) / 18) >= SURE
+    return bool(score / np.sqrt(count * (count - 1) * (2 * count + 5) / 18) >= SURE)

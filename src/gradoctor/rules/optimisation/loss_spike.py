@@ -11,6 +11,7 @@ from gradoctor.rules.evidence import UndecidedError, as_pairs, is_final, start_s
 from gradoctor.rules.evidence.exclusions import adversarial, moving_targets
 from gradoctor.rules.evidence.loss import leading_loss, loss_values
 from gradoctor.rules.evidence.spikes import JUMP, LENGTH, loss_spikes
+from gradoctor.rules.evidence.tasks import tasks
 
 MANY = 3  # per thousand steps
 ENOUGH = 50  # steps without coming back
@@ -25,6 +26,7 @@ def loss_spike(run: Recording) -> Iterator[Finding]:
     steps, or one that does not pass, are suspect, and sick when the run ends above where it stood.
     Targets that are the network's own predictions jump whenever they are taken anew (a target
     network of Q-learning): with them the loss has no level, and a spike stays a note.
+    What rises because another task begins is none.
 
     Values: count, height, step, recovered, per_thousand
     """
@@ -32,7 +34,8 @@ def loss_spike(run: Recording) -> Iterator[Finding]:
     start = start_step(run)
     if len(losses.after(start)) < 2 * LENGTH + 20:
         raise UndecidedError(f"too-short:{len(losses.after(start))}/{2 * LENGTH + 20}")
-    spikes = [s for s in loss_spikes(run) if s.first >= start]
+    learning = tasks(run)
+    spikes = [s for s in loss_spikes(run) if s.first >= start and not learning.begins(s.first)]
     if not spikes:
         return
     site = leading_loss(run)
