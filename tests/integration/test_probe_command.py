@@ -175,7 +175,9 @@ for task in range(8):
 """
 
 
-@pytest.mark.parametrize(("drift", "verdict", "code"), [("9.0 * (task == 7)", "lost", 3), ("0.0", "kept", 0)])
+@pytest.mark.parametrize(
+    ("drift", "verdict", "code"), [("9.0 * (task == 7)", "lost", 3), ("0.0", "kept", 0)]
+)
 def test_plasticity_over_tasks(tmp_path, drift, verdict, code):
     (tmp_path / "train.py").write_text(TASKS.replace("DRIFT", drift))
     done = run("probe", "--json", "-", "--fail-on", "bad", "plasticity", "train.py", cwd=tmp_path)
