@@ -54,6 +54,24 @@ class TestOrphans:
             descend(copy.deepcopy(model), optimizer)
         assert seen.one("optimizer").data["orphans"] == 4
 
+    def test_an_optimizer_that_is_made_for_each_step(self) -> None:
+        with watched() as seen:
+            model = small()
+            for _ in range(12):
+                descend(model, torch.optim.Adam(model.parameters()), 1)
+        fact = seen.one("optimizer")
+        assert (fact.data["steps"], fact.data["remade"]) == (12, 11)
+        assert fact.last_step >= 11
+
+    def test_an_optimizer_for_each_of_several_models(self) -> None:
+        with watched() as seen:
+            models = [small() for _ in range(3)]
+            optimizers = [torch.optim.Adam(model.parameters()) for model in models]
+            for model, optimizer in zip(models, optimizers, strict=True):
+                descend(model, optimizer)
+        made = [f.data["remade"] for f in seen.of("optimizer")]
+        assert made == [0, 0, 0]
+
     def test_parameters_that_a_functional_call_lends(self) -> None:
         with watched() as seen:
             model = small()

@@ -169,6 +169,19 @@ class TestDecay:
         assert found.values["ratio"] == pytest.approx(5, rel=0.01)
         assert found.values["shrink"] == pytest.approx(0.095, rel=0.05)
 
+    @pytest.mark.parametrize(
+        ("left", "momentum", "told"),
+        [(0.96, 0.9, True), (0.96, 0.0, False), (1.0, 0.9, False), (0.99, 0.9, False)],
+        ids=["as decay alone", "no momentum", "equilibrium", "the gradient holds against it"],
+    )
+    def test_momentum_piles_up_the_decay(self, left, momentum, told):
+        net = standing(Net(4, 400)).change(OPTIMIZER, momentum=momentum)
+        for weight in net.weights:
+            net.set("weight.rms", weight, lambda t: 0.1 * left**t)
+            net.set("update.decay_rms", weight, lambda t: 0.005 * 0.1 * left**t)
+            net.set("update.rms", weight, lambda t: 0.04 * 0.1 * left**t)
+        assert (one(weight_decay_dominates, net) is not None) == told
+
     def test_equilibrium_is_silent(self):
         assert one(weight_decay_dominates, standing(self.net(2e-4, 0.0))) is None
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from builders import INPUT, LOSS, LOSSFN, Net
+from builders import INPUT, LOSS, LOSSFN, OPTIMIZER, Net
 from gradoctor.records import Level
 from gradoctor.rules.activations.massive_activations import massive_activations
 from gradoctor.rules.architecture.tying_broken import tying_broken
@@ -232,6 +232,19 @@ class TestFreshOptimizerState:
         assert (found is not None) == told
         if found is not None:
             assert (found.level, found.values["key"]) == (Level.NOTE, "optim")
+
+    @pytest.mark.parametrize(
+        ("kind", "remade", "steps", "told"),
+        [("Adam", 299, 300, True), ("SGD", 299, 300, False), ("Adam", 59, 300, False),
+         ("Adam", 4, 5, False)],
+        ids=["each step", "nothing to forget", "five steps a task", "a few models"],
+    )  # fmt: skip
+    def test_made_anew(self, kind, remade, steps, told):
+        net = fact(Net(optimizer=kind), "optimizer", OPTIMIZER, steps=steps, remade=remade)
+        found = one(fresh_optimizer_state, net)
+        assert (found is not None) == told
+        if found is not None:
+            assert (found.level, found.values["kind"]) == (Level.SUSPECT, "remade")
 
 
 class TestMassiveActivations:

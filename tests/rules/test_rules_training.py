@@ -172,6 +172,34 @@ class TestHighRate:
         assert found.values["kind"] == "killed"
         assert found.first_step == 0
 
+    @pytest.mark.parametrize(
+        ("loss", "told"),
+        [(lambda t: 60 * math.exp(-t / 105), True), (lambda t: 60 * math.exp(-t / 60), False)],
+        ids=["still far above where it began", "soon down again"],
+    )
+    def test_a_burst_that_is_not_got_over_by_the_end(self, loss, told):
+        net = self.burst(Net(), 3).loss(lambda t: loss(t) if t else 2.6)
+        found = one(lr_too_high_divergence, net)
+        assert (found is not None and found.values["kind"] == "killed") == told
+
+    @pytest.mark.parametrize(("end", "told"), [(2.2, True), (1.7, False)])
+    def test_a_rough_start_and_a_floor_far_below_it(self, end, told):
+        net = self.burst(Net(steps=900), 3).loss(
+            lambda t: 2.3 if t < 1 else 4.0 if t < 10 else end, spread=0.002
+        )
+        assert (one(lr_too_high_divergence, net) is not None) == told
+
+    def test_beside_weights_of_which_little_is_left_any_update_is_large(self):
+        net = Net().stuck()
+        for weight in net.weights:
+            net.set("weight.rms", weight, lambda t: 0.1 * 0.96**t)
+            net.set("update.ratio", weight, lambda t: 0.05 if t < 60 else 0.2)
+        net.set("prediction.centred_ratio", LOSSFN, lambda t: 0.5 if t < 61 else 1e-6)
+        assert one(lr_too_high_divergence, net) is None
+        for weight in net.weights:
+            net.set("weight.rms", weight, 0.1)
+        assert one(lr_too_high_divergence, net) is not None
+
     def test_a_burst_that_is_got_over_is_silent(self):
         assert one(lr_too_high_divergence, self.burst(Net(), 3)) is None
 
@@ -321,8 +349,8 @@ class TestOutcome:
             one(stuck_at_baseline, net)
 
     def test_plateau_high_up_is_suspect_and_low_down_a_note(self):
-        high = one(loss_plateau, Net(steps=1200).loss(lambda t: 0.85 * BASE, spread=0.01))
-        low = one(loss_plateau, Net(steps=1200).loss(lambda t: 0.6 * BASE, spread=0.01))
+        high = one(loss_plateau, Net(steps=1200).loss(lambda t: 0.95 * BASE, spread=0.01))
+        low = one(loss_plateau, Net(steps=1200).loss(lambda t: 0.8 * BASE, spread=0.01))
         assert high is not None
         assert high.level == Level.SUSPECT
         assert low is not None

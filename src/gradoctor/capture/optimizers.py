@@ -29,12 +29,22 @@ _SETTINGS = (
 
 @dataclass(slots=True)
 class OptimizerInfo:
-    """What is known of one optimizer."""
+    """What is known of one optimizer, and of those that were made in its place since.
+
+    Attributes:
+        ref: the optimizer, or the latest that took its place.
+        made: all of them that still exist.
+        first: the first tensor that it was given.
+        remade: times that another took its place.
+    """
 
     site: int
     ref: weakref.ref[torch.optim.Optimizer]
     kind: str
     adaptive: bool
+    made: weakref.WeakSet[torch.optim.Optimizer]
+    first: weakref.ref[torch.Tensor] | None
+    remade: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
     steps: int = 0
     repeated: int = 0
@@ -53,12 +63,22 @@ class Optimizers:
         self.known: dict[int, OptimizerInfo] = {}
 
     def info(self, optimizer: torch.optim.Optimizer) -> OptimizerInfo:
-        """The record of an optimizer; made at the first call."""
+        """The record of an optimizer; made at the first call.
+
+        One that the same line makes for the same tensors once more takes the place of the one
+        before: a loop that makes it anew for each step has one optimizer, not hundreds.
+        """
         found = self.known.get(id(optimizer))
-        if found is not None and found.ref() is optimizer:
+        if found is not None and optimizer in found.made:
             return found
         kind = type(optimizer).__name__
         file, line = self.places.of(optimizer)
+        found = self._before(optimizer, kind, file, line)
+        if found is not None:
+            found.ref, found.remade = weakref.ref(optimizer), found.remade + 1
+            found.made.add(optimizer)
+            self.known[id(optimizer)] = found
+            return found
         group = optimizer.param_groups[0] if optimizer.param_groups else {}
         settings = {k: _plain(group[k]) for k in _SETTINGS if k in group}
         adaptive = any(base.__name__ in ADAPTIVE for base in type(optimizer).__mro__)
@@ -68,17 +88,41 @@ class Optimizers:
             key=(id(optimizer), len(self.known)), type=kind, file=file, line=line,
             meta={"class": kind, "adaptive": adaptive, "parameters": count, **settings},
         )  # fmt: skip
-        found = OptimizerInfo(site, weakref.ref(optimizer), kind, adaptive)
+        first = _first(optimizer)
+        found = OptimizerInfo(
+            site, weakref.ref(optimizer), kind, adaptive, weakref.WeakSet([optimizer]),
+            None if first is None else weakref.ref(first),
+        )  # fmt: skip
         found.facts = {"class": kind, "defaults": settings, "parameters": count, "closure": False}
         self.known[id(optimizer)] = found
         return found
+
+    def _before(
+        self, optimizer: torch.optim.Optimizer, kind: str, file: str | None, line: int | None
+    ) -> OptimizerInfo | None:
+        """The record of an optimizer of this kind, made by this line for these tensors."""
+        first = _first(optimizer)
+        count = sum(len(g["params"]) for g in optimizer.param_groups)
+        for info in self.known.values():
+            place = self.recorder.get(info.site)
+            if (
+                info.kind == kind
+                and (place.file, place.line) == (file, line)
+                and line is not None
+                and info.first is not None
+                and info.first() is first
+                and info.facts.get("parameters") == count
+            ):
+                return info
+        return None
 
     def _taken(self, name: str) -> bool:
         return any(self.recorder.get(o.site).name == name for o in self.known.values())
 
     def alive(self) -> list[tuple[OptimizerInfo, torch.optim.Optimizer]]:
         """All optimizers that still exist."""
-        return [(o, opt) for o in self.known.values() if (opt := o.ref()) is not None]
+        each = {o.site: o for o in self.known.values()}.values()
+        return [(o, opt) for o in each if (opt := o.ref()) is not None]
 
     def owners(self) -> dict[int, int]:
         """Optimizer site by ``id`` of each parameter that an optimizer holds."""
@@ -116,7 +160,7 @@ class Optimizers:
             "parameters": len(held), "steps": info.steps, "orphans": orphans,
             "names": [k.name for k in known if k is not None][:5],
             "steps_without_backward": info.without_backward, "untouched": info.untouched,
-            "repeated": info.repeated,
+            "repeated": info.repeated, "remade": info.remade,
             "state": _state_dtype(optimizer),
         }  # fmt: skip
         place = self.recorder.get(info.site)
@@ -166,6 +210,11 @@ class Optimizers:
         if kind in DECOUPLED or group.get("decoupled_weight_decay") or kind in {"SGD", "Muon"}:
             return rate * decay
         return 0.0
+
+
+def _first(optimizer: torch.optim.Optimizer) -> torch.Tensor | None:
+    """The first tensor that an optimizer holds."""
+    return next((p for group in optimizer.param_groups for p in group["params"]), None)
 
 
 def _state_dtype(optimizer: torch.optim.Optimizer) -> str:

@@ -91,6 +91,7 @@ FACTS: dict[str, dict[str, str]] = {
         "untouched": "looked-at steps whose gradients nobody wrote to since the last backward",
         "state": "floating type of what it keeps of each weight, '' when it keeps nothing",
         "repeated": "looked-at steps with the very gradients of its step before",
+        "remade": "times that the same line made another for the same tensors in its place",
     },
     # one for each learning-rate scheduler (site = scheduler)
     "scheduler": {

@@ -334,8 +334,16 @@ OPTIMISATION: tuple[Remedy, ...] = (
         """,
     ),
     remedy(
-        "load_the_optimizer_too",
+        "make_the_optimizer_once",
         "422:1",
+        """
+        # before the loop, not in it
+        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
+        """,
+    ),
+    remedy(
+        "load_the_optimizer_too",
+        "422:2",
         """
         kept = torch.load("last.pt")
         model.load_state_dict(kept["model"])

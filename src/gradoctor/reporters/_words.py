@@ -99,6 +99,7 @@ STATISTIC_WORDS: dict[tuple[str, str] | str, Words] = {
     "edited.undone": Words("steps that were taken back", "被收回的更新"),
     "edited.edited": Words("steps after which weights were written to", "之后权重又被写入的更新"),
     "retained.graphs": Words("graphs of earlier losses still held", "仍被持有的旧损失计算图"),
+    "optimizer.remade": Words("times that it was made anew", "重新创建的次数"),
     "resumed.optimizers": Words("optimizers that took a saved state", "取用已保存状态的优化器"),
     "cloned.parted": Words("equal at the start, different by now", "起初相等、如今不同"),
     "forget_gate.bias": Words("bias of the forget gates", "遗忘门的偏置"),

@@ -139,7 +139,7 @@ class TestSick:
         ("last", "level"), [(0.5, Level.SUSPECT), (1.5, Level.NOTE), (None, Level.NOTE)]
     )
     def test_plateau_in_the_wrong_mode(self, last, level):
-        net = Net()
+        net = Net().loss(lambda t: 2.0)
         if last is not None:
             site = net._add(
                 "lossfn", "eval", "cross_entropy", function="cross_entropy", evaluation=True
@@ -152,6 +152,26 @@ class TestSick:
         assert found is not None
         assert found.level == level
         assert found.values["kind"] == "wrong_mode"
+
+    @pytest.mark.parametrize(
+        ("loss", "level"),
+        [(lambda t: 2.3 - t / 200, Level.SUSPECT), (lambda t: 2.3 - t / 4000, Level.SICK)],
+        ids=["learnt all the same", "the rate was gone before anything was learnt"],
+    )
+    def test_plateau_in_the_wrong_mode_with_the_loss_of_training(self, loss, level):
+        found = scheduled(
+            Net().loss(loss), "ReduceLROnPlateau", lambda t: 0.1 * 0.1 ** (t // 15), mode="max",
+            metric_falls=True, steps=20,
+        )  # fmt: skip
+        assert found is not None
+        assert (found.level, found.values["kind"]) == (level, "wrong_mode")
+
+    def test_a_one_cycle_stepped_each_epoch_climbs_to_the_end(self):
+        found = scheduled(
+            Net(), "OneCycleLR", lambda t: 0.002 + t * 1e-5, settings={"total_steps": 300}, steps=15
+        )
+        assert found is not None
+        assert (found.level, found.values["kind"]) == (Level.SUSPECT, "too_slow")
 
     def test_bound_to_an_optimizer_that_never_steps(self):
         found = scheduled(Net(), "StepLR", 0.1, optimizer_live=False, optimizer_steps=0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from builders import OPTIMIZER, Net
+from builders import LOSS, OPTIMIZER, Net
 from gradoctor.records import Level
 from gradoctor.rules.wiring.detached_graph import detached_graph
 from gradoctor.rules.wiring.missing_zero_grad import missing_zero_grad
@@ -156,6 +158,22 @@ class TestDetachedGraph:
         found = one(detached_graph, net)
         assert found is not None
         assert found.level == Level.SUSPECT
+
+    @pytest.mark.parametrize(("backwards", "level"), [(115, Level.SICK), (8, Level.SUSPECT)])
+    def test_nothing_trains_at_all(self, backwards, level):
+        net = Net()
+        net.sites[LOSS] = replace(net.sites[LOSS], file="train.py", line=30)
+        starve(net, *net.weights, backwards=backwards)
+        found = one(detached_graph, net)
+        assert found is not None
+        assert found.level == level
+        assert (found.line == 30) == (level == Level.SICK)
+
+    def test_nothing_got_a_gradient_and_something_moved(self):
+        net = starve(Net(), *Net().weights)
+        net.set("weight.movement", net.weights[0], 0.1)
+        found = one(detached_graph, net)
+        assert found is None or found.level < Level.SICK
 
     def test_a_second_head_that_the_loss_does_not_use_is_a_note(self):
         net = Net()

@@ -19,11 +19,12 @@ from gradoctor.rules.evidence import (
     start_step,
     stuck,
 )
+from gradoctor.rules.evidence.depth import columns
 from gradoctor.rules.evidence.exclusions import Exclusion, adversarial, converged
 from gradoctor.rules.evidence.loss import leading_function, level, loss_values
 from gradoctor.rules.evidence.probes import probed, weighed
 from gradoctor.rules.evidence.relapse import RAISED, WITHIN, Rise, raised, relapsed
-from gradoctor.rules.evidence.robust import median
+from gradoctor.rules.evidence.robust import median, row_medians
 from gradoctor.rules.evidence.spikes import AFTER, gradient_outliers
 from gradoctor.rules.evidence.timing import learning_rate
 from gradoctor.rules.evidence.updates import LARGE, bursts, matrices
@@ -31,6 +32,9 @@ from gradoctor.rules.evidence.updates import LARGE, bursts, matrices
 EARLY = 50  # steps: what kills a network at once
 ALIVE = 0.005  # prediction.centred_ratio of a network that sees its input
 COLLAPSED = 0.01  # of what it was
+FADED = 1 / 3  # of what a weight was at first
+LEARNT = 0.9  # of the loss before a burst: below, the burst has killed nothing
+WORSE = 0.1  # of the baseline, above it
 
 
 @rule(proof="statistical", needs=("update.ratio", "loss.value"))
@@ -138,16 +142,48 @@ def _tried(run: Recording, level: Level) -> Level:
 
 
 def _stalled(run: Recording) -> bool:
-    return stuck(run).found or (no_progress(run).found and not converged(run).found)
+    standing = no_progress(run).found and not converged(run).found
+    return stuck(run).found or standing or _worse_off(run)
+
+
+def _worse_off(run: Recording) -> bool:
+    """After 100 steps and more no better than at the first, and far worse than a blind guess.
+
+    So in all of the last half: what a burst has thrown up may take thousands of steps to come down.
+    """
+    known, losses = level(run), loss_values(run)
+    if known is None or len(losses) < 2 * EARLY or adversarial(run).found:
+        return False
+    half = known.ratio[known.steps >= run.steps // 2]
+    late = losses.values[len(losses) // 2 :]
+    risen = median(late) > float(losses.values[0]) and len(half) > 0
+    return risen and known.now < -WORSE and bool((half < -WORSE).all())
 
 
 def _own(run: Recording) -> Series:
-    """The bursts that no gradient far beyond all others has made: those are no matter of a rate."""
+    """The bursts that are a matter of the rate.
+
+    Neither those that a gradient far beyond all others has made, nor those of weights of which
+    little is left: beside next to nothing any update is large.
+    """
     large = bursts(run)
-    own = np.ones(len(large), bool)
+    own = ~_faded(run, large.steps)
     for outlier in gradient_outliers(run):
         own &= (large.steps < outlier.step) | (large.steps > outlier.step + AFTER)
     return Series(large.steps[own], large.values[own])
+
+
+def _faded(
+    run: Recording, steps: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """At which steps half of the matrices have less than a third of the size they started with."""
+    sizes = columns(run, "weight.rms", matrices(run))
+    seen = run.table("weight.rms").steps
+    if not sizes.size or not len(seen):
+        return np.zeros(len(steps), bool)
+    left = row_medians((sizes / np.maximum(sizes[:1], 1e-30)).astype(np.float32))
+    at = np.clip(np.searchsorted(seen, steps, "right") - 1, 0, len(left) - 1)
+    return np.nan_to_num(left[at], nan=1.0) < FADED
 
 
 def _before(large: Series, since: int) -> int:
@@ -174,6 +210,7 @@ def _killed(run: Recording, large: Series) -> bool:
     # a loss of the script's own may shoot up with what it counts: returns, mostly
     known = level(run) is not None
     shot = known and len(ahead) > 0 and float(ahead.max()) > 1.5 * float(np.median(start))
+    shot = shot and median(losses.values[-20:]) > LEARNT * float(np.median(start))
     return dead >= 0.5 or flat >= 0.5 or shot or _collapsed(run, first)
 
 

@@ -20,7 +20,7 @@ from gradoctor.rules.evidence.loss import leading_loss, level, loss_values
 from gradoctor.rules.evidence.robust import bootstrap_difference, median
 
 STEPS = 500
-HIGH = 0.3  # r below which a plateau cannot be the task's own floor with any ease
+HIGH = 0.1  # r below which next to nothing was learnt: above, the floor of a noisy task may lie
 
 
 @rule(proof="statistical", needs=("loss.value",))
@@ -51,7 +51,7 @@ def loss_plateau(run: Recording) -> Iterator[Finding]:
     if low > 0 or any(e.found for e in exclusions):
         return
     known = level(run)
-    ratio = float(known.ratio[-1]) if known is not None else float("nan")
+    ratio = float(known.now) if known is not None else float("nan")
     site = leading_loss(run)
     yield Finding(
         level=Level.SUSPECT if ratio < HIGH else Level.NOTE,

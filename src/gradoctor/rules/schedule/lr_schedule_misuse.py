@@ -12,6 +12,9 @@ from gradoctor.records import Evidence, Fact, Finding, Level
 from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence.evaluation import evaluations
 from gradoctor.rules.evidence.exclusions import converged
+from gradoctor.rules.evidence.harm import barely_learnt
+from gradoctor.rules.evidence.loss import loss_values
+from gradoctor.rules.evidence.robust import mad, median
 from gradoctor.rules.evidence.timing import YOUNG, is_final
 
 CYCLIC = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR")
@@ -102,7 +105,9 @@ def _of_rates(run: Recording, data: Mapping[str, Any], rate: Series) -> tuple[st
     climbing = float(values[-1]) > float(values[0]) and float(values[-1]) >= float(values.max())
     kind = str(data.get("class") or "")
     found = "", 0, Level.NOTE
-    if top <= 0 or climbing:
+    if _counts_epochs(run, data):
+        found = "too_slow", 0, Level.SUSPECT
+    elif top <= 0 or climbing:
         pass
     elif kind == "LambdaLR" and _is_squared(data, values):
         found = "tiny_factor", 0, Level.SICK
@@ -110,7 +115,9 @@ def _of_rates(run: Recording, data: Mapping[str, Any], rate: Series) -> tuple[st
         found = "zero", 0, Level.SICK
     elif kind == "ReduceLROnPlateau":
         wrong = data.get("mode") == "max" and data.get("metric_falls") and values[-1] < values[0]
-        level = Level.SUSPECT if _evaluation_falls(run) else Level.NOTE
+        level = Level.SUSPECT if _falls(run) else Level.NOTE
+        if wrong and early and low.any() and level > Level.NOTE and barely_learnt(run):
+            level = Level.SICK
         found = ("wrong_mode", 0, level) if wrong else found
     elif low.any() and early and is_final(run) and kind not in CYCLIC:
         found = "too_fast", int(rate.steps[gone]), Level.SICK
@@ -119,15 +126,16 @@ def _of_rates(run: Recording, data: Mapping[str, Any], rate: Series) -> tuple[st
     elif kind == "CosineAnnealingLR" and _turns_up(data, values):
         level = Level.SICK if _counts_batches(run, data) else Level.NOTE
         found = "turned_up", int(rate.steps[int(np.argmin(values))]), level
-    elif _counts_epochs(run, data):
-        found = "too_slow", 0, Level.SUSPECT
     elif not data.get("steps") and is_final(run) and run.steps >= 100:
         found = "never_stepped", 0, Level.SUSPECT
     return found
 
 
-def _evaluation_falls(run: Recording) -> bool:
-    """A loss was evaluated, and is lower than it was: a score that falls makes it rise."""
+def _falls(run: Recording) -> bool:
+    """The loss is lower than it was, evaluated or in training: a score that falls makes it rise."""
+    trained = loss_values(run).values
+    if len(trained) >= JUDGED and median(trained[-20:]) < median(trained[:20]) - mad(trained[:20]):
+        return True
     return any(len(e.losses) > 1 and e.last < float(e.losses.values[0]) for e in evaluations(run))
 
 

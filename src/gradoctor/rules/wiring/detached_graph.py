@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Fact, Finding, Level
 from gradoctor.rules._rule import rule
+from gradoctor.rules.evidence.loss import leading_loss
 from gradoctor.rules.wiring._who import moves_by_hand, name_of
 
 BACKWARDS = 3
+MANY = 20  # backwards and steps on nothing
 
 
 @rule(proof="structural", needs=())
@@ -17,10 +21,12 @@ def detached_graph(run: Recording) -> Iterator[Finding]:
     """Parameters that an optimizer holds ran in training and never got a gradient.
 
     Or backward was called on something without a graph, which ends the script. Sick when a cut (a
-    detach, item, numpy, no_grad, ...) was seen behind them and a whole module is without gradient;
-    without a cut it is a suspicion, and a note when nothing that trains runs after it: a head whose
-    output the loss does not use. Parameters that no optimizer holds (target networks, frozen
-    teachers) are not judged, nor those that the script itself moves (an EMA codebook, a target).
+    detach, item, numpy, no_grad, ...) was seen behind them and a whole module is without gradient,
+    or when nothing that an optimizer holds got any or moved in 20 steps (a loss of comparisons that
+    was told to require a gradient). Else, without a cut, it is a suspicion, and a note when nothing
+    that trains runs after it: a head whose output the loss does not use. Parameters that no
+    optimizer holds (target networks, frozen teachers) are not judged, nor those that the script
+    itself moves (an EMA codebook, a target).
 
     Values: kind (error or cut), op (the cutting operation), count (tensors without gradient), names
     """
@@ -40,17 +46,40 @@ def detached_graph(run: Recording) -> Iterator[Finding]:
     names = {name_of(run, s) for s in sites}
     cuts = [(len(names & set(c.data.get("upstream") or ())), c) for c in run.facts_of("cut")]
     size, cut = max(cuts, key=lambda c: c[0], default=(0, None))
+    file, line = (cut.file, cut.line) if cut is not None else (None, None)
     if size:
         level = Level.SICK
+    elif _nothing_trains(run, sites):
+        level, cut, loss = Level.SICK, None, leading_loss(run)
+        file, line = (loss.file, loss.line) if loss is not None else (None, None)
     else:
         level, cut = (Level.SUSPECT if _leads_on(run, sites) else Level.NOTE), None
+        file, line = None, None
     yield Finding(
         level, sites, 0, max(0, run.steps - 1),
         {"kind": "cut", "op": cut.data.get("op", "") if cut else "", "count": len(sites),
          "names": ", ".join(sorted(names)[:3])},
         (Evidence("wiring.without_gradient", len(sites), 0, "tensors", sites[0]),),
-        file=cut.file if cut else None, line=cut.line if cut else None,
+        file=file, line=line,
     )  # fmt: skip
+
+
+def _nothing_trains(run: Recording, starved: tuple[int, ...]) -> bool:
+    """No tensor of any optimizer got a gradient in all the backwards, or moved in all the steps."""
+    held = [
+        f for f in run.facts_of("wiring")
+        if f.data.get("optimizer") is not None and f.data.get("requires_grad")
+    ]  # fmt: skip
+    stepped = any(int(f.data.get("steps") or 0) >= MANY for f in run.facts_of("optimizer"))
+    backwards = min((int(f.data.get("backwards") or 0) for f in held), default=0)
+    moved = run.table("weight.movement").values
+    return (
+        stepped
+        and backwards >= MANY
+        and {f.site for f in held} == set(starved)
+        and moved.size > 0
+        and not np.nan_to_num(moved).any()
+    )
 
 
 def _is_starved(fact: Fact) -> bool:
