@@ -287,8 +287,8 @@ class TestAnswer:
         assert self.verdict(self.FLAT).verdict == "above"
         assert self.verdict(self.FLAT).bad
         assert self.verdict(self.FALLING).verdict == "tolerated"
-        assert self.verdict(self.FLAT, others=1.5).verdict == "tolerated"
-        assert self.verdict(self.FLAT, others=math.nan).verdict == "tolerated"
+        assert self.verdict(self.FLAT, others=1.5).verdict == "unsettled"
+        assert self.verdict(self.FLAT, others=math.nan).verdict == "unsettled"
 
     def test_hovering_is_normal_with_or_without_harm(self):
         for ratio in (0.6, 1.0, 1.9):
@@ -297,6 +297,11 @@ class TestAnswer:
                 assert (found.verdict, found.bad) == ("at-edge", False)
         assert self.verdict(self.FALLING, 0.3).verdict == "below"
         assert self.verdict(self.FALLING, -2.0).values["safe"] is None
+
+    def test_a_loss_thrown_up_at_once_is_no_descent(self):
+        up = (2.3, *(11.0,) * 11, *(1.9,) * 188)
+        assert self.verdict(up, others=0.0).verdict == "unsettled"
+        assert self.verdict(up).values["start"] == 2.3
 
     def test_a_loss_that_is_thrown_out(self):
         assert thrown_out(self.GONE) == 2

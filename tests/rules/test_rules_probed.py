@@ -130,7 +130,8 @@ class TestSharpness:
         assert diagnose(ask(Net(), "sharpness", "above", **ABOVE).build()).verdict == "healthy"
 
     @pytest.mark.parametrize(
-        "verdict", ["tolerated", "at-edge", "below", "crossed", "other-reason", "other-gradient"]
+        "verdict",
+        ["tolerated", "unsettled", "at-edge", "below", "crossed", "other-reason", "other-gradient"],
     )
     def test_other_answers_say_nothing(self, verdict):
         assert self.found(burst(Net(steps=30)), verdict) == []

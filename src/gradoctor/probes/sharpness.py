@@ -45,18 +45,19 @@ def answer(courses: Mapping[str, Course]) -> Answer:
     """The sharpness against what the optimizer stands.
 
     ``above``: more than twice the threshold, and the loss is thrown out or stands still;
-    ``tolerated``: as much, but the loss falls, or other batches do not curve so; ``at-edge``:
-    between half and twice, which is normal; ``below``. Where the loss is thrown out with no more
-    than twice the threshold: ``crossed`` (more than once) or ``other-reason``; ``too-early``
-    (before it could be looked at). Or why it cannot be said: ``no-second-derivative``,
-    ``optimizer-unknown``, ``several-optimizers``, ``other-gradient`` (the optimizer is given
-    something else than the gradient of the losses); ``unseen`` (no step could be looked at).
+    ``tolerated``: as much, but the loss falls; ``unsettled``: it stands still, but other batches do
+    not curve so; ``at-edge``: between half and twice, which is normal; ``below``. Where the loss is
+    thrown out with no more than twice the threshold: ``crossed`` (more than once) or
+    ``other-reason``; ``too-early`` (before it could be looked at). Or why it cannot be said:
+    ``no-second-derivative``, ``optimizer-unknown``, ``several-optimizers``, ``other-gradient``
+    (the optimizer is given something else than the gradient of the losses); ``unseen`` (no step
+    could be looked at).
     """
     course = courses[NAME]
     seen = course.facts.get("sharpness", {})
     rows = [row for row in seen.get("looks", ()) if math.isfinite(row["ratio"])]
     values: dict[str, Any] = {
-        "start": start(course.losses), "end": end(course.losses),
+        "start": began(course.losses), "end": end(course.losses),
         "diverged": diverged(course.losses), "optimizer": seen.get("optimizer", ""),
         "said": seen.get("said", ""), "looks": [_told(row, course.losses) for row in rows],
     }  # fmt: skip
@@ -92,9 +93,10 @@ def _verdict(
     middle = _middle(late)
     own = float(middle["ratio"])
     if own > ABOVE:
-        lasting = np.mean([_is_above(r) for r in late]) >= SHARE
-        return ("above" if lasting and len(late) > 2 and stands_still(losses) else "tolerated",
-                middle)  # fmt: skip
+        if not stands_still(losses):
+            return "tolerated", middle
+        lasting = len(late) > 2 and np.mean([_is_above(r) for r in late]) >= SHARE
+        return ("above" if lasting else "unsettled"), middle
     return "at-edge" if own >= NEAR else "below", middle
 
 
@@ -129,12 +131,18 @@ def thrown_out(losses: Sequence[float]) -> int | None:
     return next(high, None)
 
 
+def began(losses: Sequence[float]) -> float:
+    """Where a loss began; its first steps may already have thrown it up."""
+    first = [losses[0]] if losses and math.isfinite(losses[0]) else []
+    return min([start(losses), *first])
+
+
 def stands_still(losses: Sequence[float]) -> bool:
     """The loss is above half of its start, and no longer falls."""
     values = np.array([v for v in losses if math.isfinite(v)])
     if len(values) < FEWEST:
         return False
-    begin = start(values.tolist())
+    begin = began(losses)
     _, middle, last = (float(np.median(part)) for part in np.array_split(values, 3))
     return last > POOR * begin > 0 and middle - last < FALLING * begin
 

@@ -448,11 +448,25 @@ SAID: dict[tuple[str, str], Said] = {
               "({threshold} = {formula}); the loss went from {start:.3g} to {end:.3g}.",
               "第 {step} 步的锐度为 {sharpness}，是阈值（{threshold} = {formula}）的 "
               "{ratio} 倍；损失从 {start:.3g} 变为 {end:.3g}。"),
-        Words("The loss falls, or other batches do not curve so: a single small batch is steeper "
-              "than all of the data. That is no fault.",
-              "损失在下降，或者换一批数据就没有这么陡：单个小批次比全部数据更陡。这不是毛病。"),
+        Words("The loss falls all the same: a single batch is steeper than all of the data, or the "
+              "steepness passes. That is no fault.",
+              "损失照样下降：单个批次比全部数据更陡，或者陡峭只是暂时的。这不是毛病。"),
         Words("If the loss is restless, try a lower rate: `gradoctor probe learning-rate`.",
               "如果损失起伏不定，可以试试更低的学习率：`gradoctor probe learning-rate`。"),
+    ),
+    ("sharpness", "unsettled"): Said(
+        Words("steep, but not along the same way on other batches",
+              "曲率大，但换一批数据后这个方向并不陡"),
+        Words("At step {step} the sharpness was {sharpness}, {ratio} times the threshold "
+              "({threshold} = {formula}), and along that direction {elsewhere} times on the "
+              "batches that followed; the loss stands still: {start:.3g} to {end:.3g}.",
+              "第 {step} 步的锐度为 {sharpness}，是阈值（{threshold} = {formula}）的 {ratio} 倍；"
+              "沿同一方向在随后的批次上是 {elsewhere} 倍；"
+              "损失停滞不前：从 {start:.3g} 到 {end:.3g}。"),
+        Words("Either a single batch is steeper than all of the data, or each step is so long that "
+              "it leaves the place: this does not tell which.",
+              "可能是单个批次比全部数据更陡，也可能是每一步都大得离开了原处：由此无法分辨。"),
+        Words("Ask `gradoctor probe learning-rate`.", "请运行 `gradoctor probe learning-rate`。"),
     ),
     ("sharpness", "at-edge"): Said(
         Words("at the edge of stability, which is normal", "处于稳定边缘，属于正常"),
@@ -491,7 +505,7 @@ SAID: dict[tuple[str, str], Said] = {
         Words("Ask `gradoctor probe learning-rate`.", "请运行 `gradoctor probe learning-rate`。"),
     ),
     ("sharpness", "other-reason"): Said(
-        Words("the loss is thrown out, and not by its curvature", "损失被甩出谷底，但原因不是曲率"),
+        Words("the loss rose, and not by its curvature", "损失上升了，但原因不是曲率"),
         Words("Around the step at which the loss left its start ({start:.3g}, at the end "
               "{end:.3g}) the sharpness was {sharpness} at most, {ratio} times the "
               "threshold ({threshold} = {formula}).",
@@ -505,7 +519,7 @@ SAID: dict[tuple[str, str], Said] = {
               "检查那一步前后的批次，并运行 `gradoctor probe learning-rate`。"),
     ),
     ("sharpness", "too-early"): Said(
-        Words("the loss was thrown out too early to look", "损失被甩出谷底太早，来不及查看"),
+        Words("the loss rose before anything could be looked at", "损失上升得太早，来不及查看"),
         Words("The loss went from {start:.3g} to {end:.3g}, and left its start before {optimizer} "
               "had a second moment that means anything.",
               "损失从 {start:.3g} 变为 {end:.3g}；它离开起点时，{optimizer} 的二阶矩还没有意义。"),
