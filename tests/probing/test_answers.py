@@ -250,6 +250,7 @@ def test_a_first_layer_that_is_too_loud_is_ill_too():
 class TestPlasticity:
     def verdict(self, losses=(1.0, 0.5, 0.3), **seen) -> Answer:
         facts = {"unasked": "", "initial": 20, "now": 20, "out": 0, "ratio": 1.0, **seen}
+        facts = {"least": facts["ratio"], **facts}
         return answered("plasticity", {"plasticity": course(losses, plasticity=facts)})
 
     @pytest.mark.parametrize(
@@ -257,6 +258,9 @@ class TestPlasticity:
     )
     def test_how_many_times_as_many_steps(self, ratio, verdict):
         assert self.verdict(ratio=ratio).verdict == verdict
+
+    def test_it_is_lost_only_when_each_draw_says_so(self):
+        assert self.verdict(ratio=2.1, least=1.9).verdict == "slower"
 
     def test_it_is_bad_only_where_tasks_follow_one_another(self):
         tasks = [2.3 * np.exp(-(t % 50) / 9) for t in range(500)]

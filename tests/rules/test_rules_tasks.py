@@ -146,6 +146,12 @@ class TestProbed:
         assert found is not None
         assert found.values["heavier"] == pytest.approx(3.0, abs=0.1)
 
+    def test_what_the_run_shows_by_itself_comes_first(self):
+        found = one(loss_of_plasticity, answered(learner(), "lost", ratio=2.6, initial=20, now=52))
+        assert found is not None
+        assert (found.level, found.values["kind"]) == (Level.SUSPECT, "tasks")
+        assert found.evidence[-1].statistic == "probe.plasticity"
+
     def test_kept_plasticity_lets_the_suspicion_go(self):
         assert one(loss_of_plasticity, answered(learner(), "kept", ratio=1.0)) is None
 

@@ -83,10 +83,10 @@ class Plasticity(Snapshot):
     weights begin at down to the level that these get to: what is lost by having to unlearn
     confident answers is not counted.
 
-    States ``plasticity``: ``unasked`` (why it could not be measured, or ''), else the medians of
-    ``ratio``, ``initial``, ``now``, ``unlearnt``, ``begin``, ``begin_now``, ``level`` over three
-    draws, ``out`` (draws in which it was given up), ``losses``, ``optimizer``, ``rate``,
-    ``samples``, ``model``, ``steps``.
+    States ``plasticity``: ``unasked`` (why it could not be measured, or ''), else ``least`` (the
+    smallest ratio of three draws), and of the middle draw ``ratio``, ``initial``, ``now``,
+    ``unlearnt``, ``begin``, ``begin_now``, ``level``; ``out`` (draws in which it was given up),
+    ``losses``, ``optimizer``, ``rate``, ``samples``, ``model``, ``steps``.
 
     Args:
         first: steps until it is also measured before the end, and again after twice as many each
@@ -181,6 +181,7 @@ class Plasticity(Snapshot):
         middle = sorted(fits, key=lambda f: f.ratio)[len(fits) // 2]
         return {
             **middle._asdict(), "unasked": "", "ratio": middle.ratio,
+            "least": min(f.ratio for f in fits),
             "out": sum(f.out for f in fits), "model": type(held.model).__name__, "rate": rate,
             "optimizer": type(held.optimizer).__name__,
             "samples": next((t.shape[0] for t in tensors_in((held.args, held.kwargs)) if t.dim()),

@@ -25,7 +25,7 @@ def following(done: Mapping[str, Course], steps: int) -> Arm | None:
 def answer(courses: Mapping[str, Course]) -> Answer:
     """How many times as many steps random labels take as with the first weights.
 
-    ``lost`` (twice or more), ``slower`` (between), ``kept`` (up to one and a half); or why that
+    ``lost`` (twice or more, in each draw), ``kept`` (up to one and a half), ``slower``; or why that
     cannot be said: ``unknown-loss``, ``no-targets``, ``too-hard`` (new weights do not learn them
     either), ``too-quick``, ``changed`` (the model got other parameters), ``failed``, ``unseen``.
 
@@ -43,9 +43,8 @@ def answer(courses: Mapping[str, Course]) -> Answer:
         return Answer(NAME, unasked, False, values)
     if int(seen["initial"]) < FEWEST:
         return Answer(NAME, "too-quick", False, values)
-    ratio = float(seen["ratio"])
-    verdict = "lost" if ratio >= LOST else "kept" if ratio <= KEPT else "slower"
-    lost = verdict == "lost"
+    lost = float(seen["least"]) >= LOST
+    verdict = "lost" if lost else "kept" if float(seen["ratio"]) <= KEPT else "slower"
     cautions = ("one-task",) if lost and not known.found else ()
     return Answer(NAME, verdict, lost and known.found, values, cautions=cautions)
 

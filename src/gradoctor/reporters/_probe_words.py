@@ -588,8 +588,9 @@ SAID: dict[tuple[str, str], Said] = {
         Words("Random targets take {now} steps now, with the first weights {initial} ({ratio:.1f} "
               "times as many).",
               "随机目标现在要学 {now} 步，从最初的权重出发要 {initial} 步（{ratio:.1f} 倍）。"),
-        Words("Between one and a half and two times: many networks do that after a single task.",
-              "在一倍半到两倍之间：许多网络学完一个任务就会这样。"),
+        Words("More than one and a half times, but not twice in each of three draws: many networks "
+              "do that after a single task.",
+              "超过一倍半，但三次抽取并非每次都达到两倍：许多网络学完一个任务就会这样。"),
         Words("Ask again after more tasks.", "多学几个任务之后再问一次。"),
     ),
     ("plasticity", "kept"): Said(
@@ -604,8 +605,9 @@ SAID: dict[tuple[str, str], Said] = {
     ("plasticity", "unknown-loss"): Said(
         Words("the step cannot be taken again", "无法重做这一步"),
         Words("No step was seen in which one forward of the model leads to one of torch's loss "
-              "functions outside it.",
-              "没有见到这样的一步：模型只前向一次，并在模型之外由 torch 的损失函数算出损失。"),
+              "functions outside it, or not to the same loss again (autocast to bfloat16).",
+              "没有见到这样的一步：模型只前向一次，并在模型之外由 torch 的损失函数算出损失；"
+              "或者重算得不到同样的损失（autocast 到 bfloat16）。"),
         Words("The targets cannot be exchanged, so this says nothing.",
               "目标无法替换，因此得不出结论。"),
         Words("Compute the loss with a function of torch.nn.functional, from one forward.",

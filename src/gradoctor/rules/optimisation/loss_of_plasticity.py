@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from gradoctor.recording import Recording
@@ -52,23 +53,27 @@ def loss_of_plasticity(run: Recording) -> Iterator[Finding]:
     known, answer = tasks(run), probed(run, "plasticity")
     if not (known.found or moving_targets(run).found):
         return
-    if answer is not None and answer.verdict in ("kept", "lost"):
-        yield from _told(run, known, answer)
+    if answer is not None and answer.verdict == "kept":
         return
     finding = _seen(run, known)
-    if finding is None:
+    if answer is not None and answer.verdict == "lost":
+        finding = _told(run, known, answer, finding)
+    elif finding is None:
         raise UndecidedError("not-probed:plasticity")
-    yield finding
+    if finding is not None:
+        yield finding
 
 
-def _told(run: Recording, known: Tasks, answer: Probed) -> Iterator[Finding]:
-    """The probe has measured it."""
-    marker = _marker(run)
-    ratio = answer.number("ratio")
-    if answer.verdict != "lost" or not (marker.sites or marker.heavier >= HEAVIER):
-        return
-    yield _finding(
-        run, known, marker, Evidence("probe.plasticity", ratio, LOST, "ratio"),
+def _told(run: Recording, known: Tasks, answer: Probed, before: Finding | None) -> Finding | None:
+    """The probe has measured it; what the run had shown by itself says more of it."""
+    ratio, marker = answer.number("ratio"), _marker(run)
+    measured = Evidence("probe.plasticity", ratio, LOST, "ratio")
+    if before is not None:
+        return replace(before, evidence=(*before.evidence, measured))
+    if not (marker.sites or marker.heavier >= HEAVIER):
+        return None
+    return _finding(
+        run, known, marker, measured,
         {"kind": "probe", "ratio": ratio, "first": answer.number("initial"),
          "last": answer.number("now"), "ends_first": None, "ends_last": None},
         (),
