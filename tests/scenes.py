@@ -229,6 +229,10 @@ SCENES: dict[str, Callable[[], Names]] = {
     "standardise_targets": regression,
     "set_head_bias_to_target_mean": regression,
     "use_bce_with_logits": lambda: {"targets": torch.randint(0, 2, (16, 3))},
+    "use_binary_loss_for_one_output": lambda: {
+        "logits": torch.randn(16, 1, requires_grad=True),
+        "labels": torch.randint(0, 2, (16,)),
+    },
     "use_bce_for_several_labels": lambda: {"multi_hot": torch.randint(0, 2, (16, 3))},
     "end_with_a_linear_layer": lambda: {"head": nn.Linear(8, 3)},
     "bring_targets_into_range": regression,

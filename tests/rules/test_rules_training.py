@@ -189,6 +189,12 @@ class TestHighRate:
         )
         assert (one(lr_too_high_divergence, net) is not None) == told
 
+    @pytest.mark.parametrize(("end", "told"), [(0.98, True), (0.75, False)])
+    def test_a_loss_below_that_of_constants_knows_its_input(self, end, told):
+        net = self.burst(Net(steps=900), 3).loss(lambda t: end * BASE, spread=0.002)
+        net.set("prediction.centred_ratio", LOSSFN, lambda t: 0.01 if t < 3 else 1e-5)
+        assert (one(lr_too_high_divergence, net) is not None) == told
+
     def test_beside_weights_of_which_little_is_left_any_update_is_large(self):
         net = Net().stuck()
         for weight in net.weights:

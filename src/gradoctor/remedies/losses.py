@@ -60,6 +60,14 @@ LOSSES: tuple[Remedy, ...] = (
         "loss = F.binary_cross_entropy_with_logits(logits, multi_hot.float())",
     ),
     remedy(
+        "use_binary_loss_for_one_output",
+        "504:5",
+        """
+        logit = logits.squeeze(-1)  # one output a sample
+        loss = F.binary_cross_entropy_with_logits(logit, labels.float())
+        """,
+    ),
+    remedy(
         "match_head_to_classes",
         "504:4",
         "head = nn.Linear(head.in_features, int(train_labels.max()) + 1)",

@@ -143,6 +143,18 @@ class TestLabels:
         assert found.values == {"kind": "off_by_one", "classes": 4, "seen": 3}
         assert (found.file, found.line) == ("train.py", 18)
 
+    @pytest.mark.parametrize(
+        ("classes", "function", "loss", "told"),
+        [(1, "cross_entropy", 0.0, True), (1, "cross_entropy", 0.7, False),
+         (2, "cross_entropy", 0.0, False), (1, "nll_loss", 0.0, False)],
+        ids=["nothing can be lost", "weighted by the targets", "solved", "not by a softmax"],
+    )  # fmt: skip
+    def test_a_single_output(self, classes, function, loss, told):
+        net = called(Net().loss(lambda t: loss), function, classes=classes, multi_label=True)
+        found = one(label_range, net)
+        kind = found.values["kind"] if found is not None else None
+        assert (kind == "one_output") == told
+
     def test_a_rare_class_or_pixels_are_suspect(self):
         for net in (self.counted(0, 300, 300, 12), self.counted(0, 9, 9, 9, target_shape=[4, 9])):
             found = one(label_range, net)

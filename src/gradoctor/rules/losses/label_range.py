@@ -22,12 +22,21 @@ def label_range(run: Recording) -> Iterator[Finding]:
     Padded vocabularies leave the upper end unused and are no fault; rare classes leave holes; where
     labels are ignored or tokens are predicted, 0 is kept for padding. Also: rows of 0 and 1 with
     several ones given to cross entropy, which expects one class; rows of zeros only are masked.
-    And a note for outputs at the upper end that no label names, when all below are common.
+    Or cross entropy over a single output: its softmax is 1 whatever the network says, so the loss
+    and all gradients are 0. And a note for outputs at the upper end that no label names, when all
+    below are common.
 
-    Values: kind (off_by_one, multi_label or too_many), classes (outputs), seen (classes that occur)
+    Values: kind (off_by_one, multi_label, one_output or too_many), classes (outputs),
+    seen (classes that occur)
     """
     for site, fact in calls(run, "cross_entropy", "nll_loss"):
         classes = int(fact.data.get("classes") or 0)
+        if classes == 1 and fact.data.get("function") == "cross_entropy" and fact.count >= 3:
+            if _is_nothing(run, site):
+                values = {"kind": "one_output", "classes": 1, "seen": 1}
+                evidence = Evidence("loss_call.classes", 1, 2, "classes")
+                yield finding(run, site, Level.SICK, values, evidence)
+            continue
         if fact.data.get("multi_label") and fact.count >= 3:
             ones = run.series("target.mean", site.id).values * classes
             if len(ones) and float(np.median(ones)) < 1.02:
@@ -49,6 +58,12 @@ def label_range(run: Recording) -> Iterator[Finding]:
             values = {"kind": "too_many", "classes": classes, "seen": seen}
             evidence = Evidence("loss_call.classes", classes, seen, "classes")
             yield finding(run, site, Level.NOTE, values, evidence)
+
+
+def _is_nothing(run: Recording, site: Site) -> bool:
+    """The loss was exactly 0 each time it was looked at."""
+    values = run.series("lossfn.value", site.id).values
+    return len(values) >= 3 and not values.any()
 
 
 def _only_the_first(counts: list[int], seen: int) -> bool:

@@ -35,6 +35,7 @@ COLLAPSED = 0.01  # of what it was
 FADED = 1 / 3  # of what a weight was at first
 LEARNT = 0.9  # of the loss before a burst: below, the burst has killed nothing
 WORSE = 0.1  # of the baseline, above it
+INFORMED = 0.1  # of the baseline, below it
 
 
 @rule(proof="statistical", needs=("update.ratio", "loss.value"))
@@ -215,7 +216,14 @@ def _killed(run: Recording, large: Series) -> bool:
 
 
 def _collapsed(run: Recording, step: int) -> bool:
-    """Predictions differ a hundred times less between samples than up to that step."""
+    """Predictions differ a hundred times less between samples than up to that step.
+
+    Where the loss is below that of any constant answer they do depend on the sample: the part that
+    is common to all samples has grown (the log-probabilities of rare words).
+    """
+    known = level(run)
+    if known is not None and known.now > INFORMED:
+        return False
     site = leading_function(run)
     ratio = run.series("prediction.centred_ratio", -1 if site is None else site.id)
     before = ratio.values[: int(np.searchsorted(ratio.steps, step, "right"))]
