@@ -9,6 +9,7 @@ import pytest
 
 from builders import INPUT, LOSS, LOSSFN, OPTIMIZER, Net
 from gradoctor.records import Fact, Level
+from gradoctor.rules.data.not_shuffled import not_shuffled
 from gradoctor.rules.evidence import UndecidedError
 from gradoctor.rules.evidence.tasks import slower, tasks
 from gradoctor.rules.optimisation.loss_of_plasticity import loss_of_plasticity
@@ -46,6 +47,12 @@ def answered(net: Net, verdict: str, **values: float) -> Net:
 
 
 class TestTasks:
+    def test_the_classes_of_a_task_are_no_lack_of_shuffling(self):
+        found = one(not_shuffled, learner().set("label.entropy", LOSSFN, 0.7, spread=0.02))
+        assert found is not None
+        assert found.level == Level.NOTE
+        assert ("successive-tasks", True) in found.exclusions
+
     def test_their_length_and_number(self):
         found = tasks(learner().build())
         assert (found.length, len(found.took)) == (LENGTH, COUNT)

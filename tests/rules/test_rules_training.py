@@ -438,5 +438,15 @@ class TestOrder:
         with pytest.raises(UndecidedError, match="structured"):
             one(not_shuffled, net)
 
+    @pytest.mark.parametrize(("entropy", "level"), [(0.05, Level.SICK), (0.7, Level.SUSPECT)])
+    def test_without_a_loader_single_classes_prove_more_than_a_few_mixed(self, entropy, level):
+        found = one(not_shuffled, Net().set("label.entropy", LOSSFN, entropy, spread=0.02))
+        assert found is not None
+        assert found.level == level
+
+    def test_a_loader_that_shuffles_the_classes_of_a_client(self):
+        net = self.loader(Net(), "RandomSampler").set("label.entropy", LOSSFN, 0.7, spread=0.05)
+        assert one(not_shuffled, net) is None
+
     def test_shuffled_is_silent(self):
         assert one(not_shuffled, self.loader(Net(), "RandomSampler")) is None

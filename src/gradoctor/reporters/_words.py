@@ -360,6 +360,7 @@ CONTEXT_WORDS = {
     "scaler-skips": Words("the scaler finding its scale", "缩放器在寻找倍数"),
     "schedule-tail": Words("end of the learning-rate schedule", "学习率计划的末段"),
     "several-losses": Words("several losses", "多个损失"),
+    "successive-tasks": Words("tasks that follow one another", "任务依次出现"),
     "too-early": Words("too early to tell", "为时尚早"),
     "unlike-input": Words("other inputs in evaluation", "评估的输入不同"),
     "unscaled-input": Words("unscaled input", "输入未缩放"),

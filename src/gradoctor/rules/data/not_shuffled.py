@@ -12,10 +12,12 @@ from gradoctor.rules._rule import rule
 from gradoctor.rules.evidence import UndecidedError, as_pairs
 from gradoctor.rules.evidence.exclusions import Exclusion
 from gradoctor.rules.evidence.loss import leading_function
+from gradoctor.rules.evidence.tasks import tasks
 
 SHORT = 0.7  # of the entropy of a random batch
 BATCHES = 20
-ORDERED = "SequentialSampler"
+SINGLE = 0.2  # of it, where hardly a batch holds two classes
+ORDERED, SHUFFLED = "SequentialSampler", "RandomSampler"
 
 
 @rule(proof="statistical", needs=("label.entropy", "label.expected_entropy"))
@@ -23,9 +25,11 @@ def not_shuffled(run: Recording) -> Iterator[Finding]:
     """Labels come sorted: each batch's label entropy is far below a random batch's.
 
     Mechanism: below 70 % of the expected entropy over at least 20 batches. Sick when the loader is
-    known to read in order, or no loader is used at all and the classes come in long runs; a sampler
-    of the user's own may be meant (balanced, bucketed, time series): then suspect. A loader in
-    order whose batches look random is noted. Labels of tokens and pixels are not judged.
+    known to read in order, or no loader is used at all and most batches hold a single class; a
+    sampler of the user's own may be meant (balanced, bucketed, time series): then suspect, as
+    where each batch mixes some of the classes. Tasks that follow one another are a note, and a
+    loader that shuffles has done so: it holds a client's or a task's classes. A loader in order
+    whose batches look random is noted. Labels of tokens and pixels are not judged.
 
     Values: entropy, expected, share, sampler, batch_size
     """
@@ -41,13 +45,18 @@ def not_shuffled(run: Recording) -> Iterator[Finding]:
     loader = _training_loader(run)
     share, slack = _share(seen.values, hoped.values)
     ordered = loader is not None and loader.data.get("sampler") == ORDERED
-    custom = loader is not None and not ordered and loader.data.get("sampler") != "RandomSampler"
-    exclusions = (Exclusion("own-sampler", custom),)
+    shuffled = loader is not None and loader.data.get("sampler") == SHUFFLED
+    custom = loader is not None and not ordered and not shuffled
+    apart = Exclusion("successive-tasks", not ordered and tasks(run).found)
+    exclusions = (Exclusion("own-sampler", custom), apart)
     if share >= SHORT or slack > -3.0:
         if ordered and share >= SHORT:
             yield _finding(run, Level.NOTE, site, exclusions)
         return
-    level = Level.SUSPECT if custom or (loader is None and share > 0.5) else Level.SICK
+    if shuffled:
+        return
+    mixed = loader is None and share > SINGLE
+    level = Level.NOTE if apart.found else Level.SUSPECT if custom or mixed else Level.SICK
     yield _finding(run, level, site, exclusions)
 
 
