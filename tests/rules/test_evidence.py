@@ -11,7 +11,7 @@ from gradoctor.records import Fact, Level, Site
 from gradoctor.rules.evidence import diverged, grade, no_progress, paths, persistence, stuck
 from gradoctor.rules.evidence import exclusions as benign
 from gradoctor.rules.evidence.depth import backward_profile, cliff, slope
-from gradoctor.rules.evidence.harm import capacity_lost, left_behind
+from gradoctor.rules.evidence.harm import left_behind
 from gradoctor.rules.evidence.loss import level
 from gradoctor.rules.evidence.robust import bootstrap_difference, ema, row_medians, theil_sen
 from gradoctor.rules.evidence.timing import start_step, warm_up_end
@@ -109,7 +109,6 @@ class TestHarm:
         assert not diverged(run).found
         assert not stuck(run).found
         assert not no_progress(run).found
-        assert not capacity_lost(run).found
         assert not left_behind(run, Net().weights[:1]).found
 
     def test_one_bad_batch_is_not_divergence_and_a_run_that_ends_on_nan_is(self):

@@ -5,17 +5,12 @@ import math
 import pytest
 
 from builders import LOSSFN, Net
-from gradoctor.records import Finding, Level
+from gradoctor.records import Level
 from gradoctor.rules.activations.constant_output_collapse import constant_output_collapse
 from gradoctor.rules.activations.dead_relu import dead_relu
 from gradoctor.rules.activations.rank_collapse import rank_collapse
 from gradoctor.rules.activations.saturated_activation import saturated_activation
-
-
-def one(rule, net: Net) -> Finding | None:
-    found = list(rule.judge(net.build()))
-    assert len(found) <= 1
-    return found[0] if found else None
+from rules.structural.made import one
 
 
 def die(net: Net, *, at: int, share: float = 0.9) -> Net:

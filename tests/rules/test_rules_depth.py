@@ -7,7 +7,7 @@ import math
 import pytest
 
 from builders import LOSS, LOSSFN, Net
-from gradoctor.records import Fact, Finding, Level
+from gradoctor.records import Fact, Level
 from gradoctor.rules.activations.activation_explosion_in_depth import activation_explosion_in_depth
 from gradoctor.rules.gradients.bn_depth_gradient_explosion import bn_depth_gradient_explosion
 from gradoctor.rules.gradients.recurrent_gradient_decay import recurrent_gradient_decay
@@ -15,12 +15,7 @@ from gradoctor.rules.initialisation.activation_init_mismatch import activation_i
 from gradoctor.rules.initialisation.off_edge_of_chaos import off_edge_of_chaos
 from gradoctor.rules.initialisation.residual_scale_growth import residual_scale_growth
 from gradoctor.rules.initialisation.tied_embedding_scale import tied_embedding_scale
-
-
-def one(rule, net: Net) -> Finding | None:
-    found = list(rule.judge(net.build()))
-    assert len(found) <= 1
-    return found[0] if found else None
+from rules.structural.made import one
 
 
 def diverging(net: Net) -> Net:

@@ -5,17 +5,12 @@ import math
 import pytest
 
 from builders import LOSSFN, OPTIMIZER, RUN, Net
-from gradoctor.records import Fact, Finding, Level
+from gradoctor.records import Fact, Level
 from gradoctor.rules.gradients.exploding_gradient import exploding_gradient
 from gradoctor.rules.gradients.gradient_cliff import gradient_cliff
 from gradoctor.rules.gradients.vanishing_gradient import vanishing_gradient
 from gradoctor.rules.gradients.zero_gradient_exact import zero_gradient_exact
-
-
-def one(rule, net: Net) -> Finding | None:
-    found = list(rule.judge(net.build()))
-    assert len(found) <= 1
-    return found[0] if found else None
+from rules.structural.made import one
 
 
 class TestVanishing:

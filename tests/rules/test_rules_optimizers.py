@@ -7,7 +7,7 @@ import math
 import pytest
 
 from builders import INPUT, OPTIMIZER, RUN, Net
-from gradoctor.records import Fact, Finding, Level, Site
+from gradoctor.records import Fact, Level, Site
 from gradoctor.rules.evidence import UndecidedError
 from gradoctor.rules.optimisation.accumulating_preconditioner import accumulating_preconditioner
 from gradoctor.rules.optimisation.adam_epsilon_dominance import adam_epsilon_dominance
@@ -20,14 +20,9 @@ from gradoctor.rules.optimisation.update_ratio_imbalance import update_ratio_imb
 from gradoctor.rules.optimisation.weight_decay_dominates import weight_decay_dominates
 from gradoctor.rules.schedule.clip_always_active import clip_always_active
 from gradoctor.rules.schedule.lr_schedule_misuse import lr_schedule_misuse
+from rules.structural.made import one
 
 BASE = math.log(10)
-
-
-def one(rule, net: Net) -> Finding | None:
-    found = list(rule.judge(net.build()))
-    assert len(found) <= 1
-    return found[0] if found else None
 
 
 def level(rule, net: Net) -> Level | None:

@@ -8,19 +8,14 @@ import numpy as np
 import pytest
 
 from builders import INPUT, LOSSFN, OPTIMIZER, RUN, Net
-from gradoctor.records import Fact, Finding, Level, Site
+from gradoctor.records import Fact, Level, Site
 from gradoctor.rules.evidence import UndecidedError
 from gradoctor.rules.gradients.gradient_spike import gradient_spike
 from gradoctor.rules.optimisation.lr_too_high_divergence import lr_too_high_divergence
 from gradoctor.rules.optimisation.lr_too_high_oscillation import lr_too_high_oscillation
+from rules.structural.made import one
 
 BASE = math.log(10)
-
-
-def one(rule, net: Net) -> Finding | None:
-    found = list(rule.judge(net.build()))
-    assert len(found) <= 1
-    return found[0] if found else None
 
 
 def bouncing(at: float = 0.8, *, promised: float = 2.0, steps: int = 600) -> Net:

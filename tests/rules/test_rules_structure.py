@@ -8,7 +8,7 @@ import math
 import pytest
 
 from builders import OPTIMIZER, Net
-from gradoctor.records import Fact, Finding, Level
+from gradoctor.records import Fact, Level
 from gradoctor.rules.activations.attention_entropy_collapse import attention_entropy_collapse
 from gradoctor.rules.activations.attention_logit_growth import attention_logit_growth
 from gradoctor.rules.activations.attention_uniform import attention_uniform
@@ -20,13 +20,7 @@ from gradoctor.rules.activations.rank_collapse import rank_collapse
 from gradoctor.rules.architecture.moe_router_collapse import moe_router_collapse
 from gradoctor.rules.gradients.residual_branch_starvation import residual_branch_starvation
 from gradoctor.rules.initialisation.cloned_layers import cloned_layers
-from rules.structural.made import called
-
-
-def one(rule, net: Net) -> Finding | None:
-    found = list(rule.judge(net.build()))
-    assert len(found) <= 1
-    return found[0] if found else None
+from rules.structural.made import called, one
 
 
 class TestDormant:

@@ -7,13 +7,9 @@ from collections.abc import Iterator
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding
 from gradoctor.rules._rule import rule
-from gradoctor.rules.evidence import as_pairs, cautious, diverged, persistence, stuck
+from gradoctor.rules.evidence import as_pairs, cautious, diverged, stuck
 from gradoctor.rules.evidence.exclusions import converged
-from gradoctor.rules.evidence.robust import median
-
-SILENT = 0.3  # of a layer's units
-GREW = 0.2  # since the first looks
-FIRST = 5  # looks that count as the start
+from gradoctor.rules.evidence.silence import SILENT, silent_layers
 
 
 @rule(proof="statistical", needs=("act.dormant_fraction",))
@@ -26,31 +22,26 @@ def dormant_units(run: Recording) -> Iterator[Finding]:
 
     Values: dormant, layers, module, grew
     """
-    found = []
-    for site in run.of_kind("module", "op"):
-        series = run.series("act.dormant_fraction", site.id)
-        if len(series) <= FIRST or site.meta.get("head"):
-            continue
-        past = persistence(run, series, SILENT, side="above", clear=SILENT / 2)
-        grew = past.value - median(series.values[:FIRST])
-        if past.mechanism and grew >= GREW:
-            found.append((past, grew, site))
+    found = silent_layers(run)
     if not found:
         return
-    past, grew, worst = max(found, key=lambda f: f[0].value)
+    worst = found[0]
     exclusions = (converged(run),)
     yield Finding(
         level=cautious(
-            persists=any(p.holds for p, _, _ in found),
+            persists=any(layer.past.holds for layer in found),
             harm=diverged(run).found or stuck(run).found,
             exclusions=exclusions,
         ),
-        sites=tuple(s.id for _, _, s in sorted(found, key=lambda f: -f[0].value)),
-        first_step=min(p.first for p, _, _ in found),
-        last_step=max(p.last for p, _, _ in found),
+        sites=tuple(layer.site.id for layer in found),
+        first_step=min(layer.past.first for layer in found),
+        last_step=max(layer.past.last for layer in found),
         values={
-            "dormant": past.value, "layers": len(found), "module": worst.name, "grew": grew,
+            "dormant": worst.past.value, "layers": len(found), "module": worst.site.name,
+            "grew": worst.grew,
         },
-        evidence=(Evidence("act.dormant_fraction", past.value, SILENT, "fraction", worst.id),),
+        evidence=(
+            Evidence("act.dormant_fraction", worst.past.value, SILENT, "fraction", worst.site.id),
+        ),
         exclusions=as_pairs(exclusions),
     )  # fmt: skip

@@ -236,13 +236,6 @@ def _is_matrix(run: Recording, site: int) -> bool:
     return len(meta.get("shape") or (1, 1)) > 1 and int(meta.get("numel") or 64) >= 64
 
 
-def capacity_lost(run: Recording) -> Harm:
-    """H5: some layer passes nothing on: (almost) all its units are dead."""
-    dead = recent_medians(run, "act.dead_fraction")
-    worst = max(dead.values(), default=0.0)
-    return Harm("H5", worst >= 0.95, 0, worst, "dead")
-
-
 def worst_outcome(run: Recording) -> Harm:
     """The first of H1 and H2 that failed."""
     for test in (diverged(run), stuck(run)):

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from gradoctor.recording import Recording
 from gradoctor.records import Evidence, Finding, Level, Site
 from gradoctor.rules._rule import rule
-from gradoctor.rules.evidence import Exclusion, UndecidedError, as_pairs, persistence
+from gradoctor.rules.evidence import Exclusion, UndecidedError, as_pairs
 from gradoctor.rules.evidence.exclusions import found, moving_targets
 from gradoctor.rules.evidence.probes import Probed, probed
 from gradoctor.rules.evidence.robust import median
+from gradoctor.rules.evidence.silence import FIRST, SILENT, silent_layers
 from gradoctor.rules.evidence.tasks import Slower, Tasks, slower, tasks
 from gradoctor.rules.evidence.timing import learning_rate
 from gradoctor.rules.evidence.updates import matrices
@@ -20,9 +21,7 @@ from gradoctor.rules.evidence.updates import matrices
 LOST = 2.0  # times as many steps
 FEWEST = 8  # tasks, where the run alone has to show it
 LEFT = 0.05  # of the trivial level, at the end of the last tasks: less is learnt all the same
-SILENT, GREW = 0.3, 0.2  # of a layer's units now; since the first looks
 HEAVIER = 2.0  # times its size at the first look, for half of the weights
-FIRST = 5  # looks that count as the start
 LOWER = 0.5  # of the learning rate of the first tasks
 ALIKE = 1.25  # between the inputs' spread, or the labels' entropy, of early and of late tasks
 
@@ -125,18 +124,9 @@ def _finding(
 
 
 def _marker(run: Recording) -> Marker:
-    rows = []
-    for site in run.of_kind("module", "op"):
-        series = run.series("act.dormant_fraction", site.id)
-        if len(series) <= FIRST or site.meta.get("head"):
-            continue
-        past = persistence(run, series, SILENT, side="above", clear=SILENT / 2)
-        grew = past.value - median(series.values[:FIRST])
-        if past.mechanism and grew >= GREW:
-            rows.append((past.value, grew, site))
-    rows.sort(key=lambda row: -row[0])
-    silent, grew = (rows[0][0], rows[0][1]) if rows else (0.0, 0.0)
-    return Marker(tuple(site for _, _, site in rows), silent, grew, _heavier(run))
+    layers = silent_layers(run)
+    silent, grew = (layers[0].past.value, layers[0].grew) if layers else (0.0, 0.0)
+    return Marker(tuple(layer.site for layer in layers), silent, grew, _heavier(run))
 
 
 def _heavier(run: Recording) -> float:
