@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ def orders(draw: st.DrawFn) -> list[Cycle]:
     return made
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(st.lists(facts(), max_size=12), orders(), st.integers(0, 10_000), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_no_rule_fails(told, cycles, seed, final):

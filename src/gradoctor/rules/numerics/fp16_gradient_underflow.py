@@ -38,7 +38,7 @@ def fp16_gradient_underflow(run: Recording) -> Iterator[Finding]:
     for site in reversed(_half_layers(run)):
         lost = _window(_lost(run, site.id, bool(ill)))
         rms = _window(run.series("actgrad.rms", site.id)).values
-        if _past(lost) and float(np.median(rms)) < SMALL:
+        if _past(lost) and len(rms) and float(np.median(rms)) < SMALL:
             ill.append((site, lost))
     if not ill:
         return
