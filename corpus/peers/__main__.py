@@ -114,6 +114,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3, help="runs of a healthy script (default 3)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time (default 2)")
     args = parser.parse_args()
+    if not LIBRARY.is_dir():  # each tool would count as broken on every run
+        parser.error(f"the other tools are not in {LIBRARY.relative_to(ROOT)}: run `make peers`")
     runs = [
         case
         for case in with_seeds(load_cases(), args.seeds)

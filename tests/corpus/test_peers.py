@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import corpus.peers.__main__ as peers
 from corpus.cases import load_cases
 from corpus.peers import comparison
 from corpus.peers.__main__ import brief, verdict
@@ -96,6 +97,15 @@ def test_an_error_is_told_in_one_sentence_and_without_places():
     errors = {row["error"] for row in comparison.kept() if "error" in row}
     assert errors
     assert not [error for error in errors if "site-packages" in error or len(error) > 200]
+
+
+def test_without_the_tools_nothing_is_run_or_written(monkeypatch, capsys):
+    monkeypatch.setattr(peers, "LIBRARY", peers.ROOT / "no-such-folder")
+    monkeypatch.setattr("sys.argv", ["peers"])
+    with pytest.raises(SystemExit) as stopped:
+        peers.main()
+    assert stopped.value.code == 2
+    assert "run `make peers`" in capsys.readouterr().err
 
 
 def test_every_message_that_is_known_has_a_meaning():
