@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
+from torch._C._functorch import TransformType, get_interpreter_stack
 from torch.nn.modules import module as torch_module
 
 from gradoctor import statistics as kernels
@@ -72,6 +73,12 @@ class Listener(Protocol):
         """Inside a training forward a module runs without gradient."""
 
 
+def _vectorised() -> bool:
+    """Inside ``vmap``: what flows there has a hidden dimension and no values that could be read."""
+    stack = get_interpreter_stack()
+    return bool(stack) and any(level.key() == TransformType.Vmap for level in stack)
+
+
 class ModuleWatch:
     """Measures every module's output and its gradient during a look.
 
@@ -128,7 +135,7 @@ class ModuleWatch:
 
     # ---- forward -----------------------------------------------------------------------------
     def _enter(self, module: nn.Module, args: Any) -> None:
-        if self.in_backward or torch.compiler.is_compiling():
+        if self.in_backward or torch.compiler.is_compiling() or _vectorised():
             return
         self.seen += 1
         grad = torch.is_grad_enabled()
@@ -144,7 +151,7 @@ class ModuleWatch:
         self.stack.append(module)
 
     def _leave(self, module: nn.Module, args: Any, output: Any) -> None:
-        if self.in_backward or torch.compiler.is_compiling():
+        if self.in_backward or torch.compiler.is_compiling() or _vectorised():
             return
         top = self.stack[0] if self.stack else module
         while self.stack and self.stack.pop() is not module:

@@ -159,6 +159,31 @@ def checkpointed_activations() -> Outcome:
 
 
 @kind
+def an_ensemble_by_vmap() -> Outcome:
+    x, y = data()
+    models = [mlp() for _ in range(3)]
+    params, buffers = torch.func.stack_module_state(models)
+    stacked = {name: p.detach().requires_grad_() for name, p in params.items()}
+
+    def one(weights: dict[str, torch.Tensor], state: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.func.functional_call(models[0], (weights, state), (x,))
+
+    def loss(_: int) -> torch.Tensor:
+        scores = torch.vmap(one)(stacked, buffers)
+        return F.cross_entropy(scores.flatten(0, 1), y.repeat(3))
+
+    opt = torch.optim.Adam([*stacked.values()], lr=1e-2)
+    losses = []
+    for step in range(STEPS):
+        opt.zero_grad()
+        value = loss(step)
+        value.backward()
+        opt.step()
+        losses.append(value.detach())
+    return [*losses, *(p.detach().clone() for p in stacked.values())]
+
+
+@kind
 def users_own_hooks_and_modes() -> Outcome:
     x, y = data()
     model = mlp()
