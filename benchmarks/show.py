@@ -72,7 +72,11 @@ def sites(count: int) -> list[Site]:
     return made
 
 
-RECURRENT = ("time.slope", "time.length", "attention.entropy", "update.lost_fraction")
+ELSEWHERE = (
+    "time.", "attention.", "norm.", "update.lost_fraction", "scaler.", "clip.", "target.m",
+    "target.s",
+)  # fmt: skip
+"""What recurrent layers, norms, attention, half precision, clipping and regressions have."""
 
 
 def columns(known: list[Site], looks: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
@@ -86,7 +90,7 @@ def columns(known: list[Site], looks: tuple[str, ...]) -> tuple[tuple[int, str],
 
 
 def _has(site: Site, name: str) -> bool:
-    if name in RECURRENT or name.startswith(("scaler.", "clip.", "target.m", "target.s")):
+    if name.startswith(ELSEWHERE):
         return False
     relu_only = name in ("act.dead_fraction", "act.saturated_fraction", "act.gain_loss")
     return not relu_only or site.meta.get("role") == "activation"
