@@ -11,7 +11,7 @@ from builders import INPUT, LOSS, LOSSFN, OPTIMIZER, Net
 from gradoctor.records import Fact, Level
 from gradoctor.rules.data.not_shuffled import not_shuffled
 from gradoctor.rules.evidence import UndecidedError
-from gradoctor.rules.evidence.tasks import slower, tasks
+from gradoctor.rules.evidence.tasks import in_losses, slower, tasks
 from gradoctor.rules.optimisation.loss_of_plasticity import loss_of_plasticity
 from gradoctor.rules.optimisation.loss_spike import loss_spike
 from rules.structural.made import one
@@ -59,6 +59,17 @@ class TestTasks:
         assert found.begins(3 * LENGTH + 2)
         assert not found.begins(3 * LENGTH + 40)
         assert not found.begins(2), "the first task is no change"
+
+    def test_as_many_as_a_long_run_has(self):
+        since = np.arange(20_000) % LENGTH
+        values = 0.1 + 5.0 * np.exp(-since / 10)
+        found = in_losses(np.arange(20_000), values, BASE)
+        assert (found.length, len(found.took)) == (LENGTH, 200)
+
+    def test_a_long_run_that_comes_and_goes_at_random(self):
+        draw = np.random.default_rng(0)
+        values = np.repeat(draw.choice([0.3, 1.4], 2500, p=[0.7, 0.3]), 8)
+        assert not in_losses(np.arange(0, 1_000_000, 50), values, 1.0).found
 
     def test_slower_and_slower(self):
         known = slower(tasks(learner().build()))

@@ -93,7 +93,7 @@ class Sharpness(Intervention):
                     self._look(optimizer)
                 except torch.OutOfMemoryError:
                     raise
-                except (RuntimeError, NotImplementedError) as fault:
+                except RuntimeError as fault:
                     self._give_up("no-second-derivative", str(fault).split("\n")[0].strip(" ."))
         self._roots.clear()
 
@@ -159,7 +159,7 @@ class Sharpness(Intervention):
         same = (
             held is not None
             and len(held[0]) == len(weights)
-            and all(map(lambda a, b: a is b, held[0], weights))
+            and all(a is b for a, b in zip(held[0], weights, strict=True))
         )
         if held is not None and same and self._left > 0:
             self._found["looks"][-1]["others"].append(inner(held[1], felt(held[1])))

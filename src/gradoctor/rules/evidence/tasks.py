@@ -19,6 +19,7 @@ BEFORE = 6  # rows that say what it was
 SHORTEST = 30  # steps of a task
 FEWEST = 5  # changes of the task that were seen
 REGULAR = 0.5  # of the task changes are seen as leaps, and of the leaps are task changes
+MOST = 64  # leaps by which a length is found: who has had so many tasks has shown it
 CHANCE = 3.0  # times as many as leaps at random steps would give
 DOWN = 0.5  # of the trivial level: a task that is being learnt
 BLUR = 6  # steps that a leap may seem to be early or late
@@ -105,7 +106,8 @@ def _leaps(steps: Steps, values: Array, high: Array, floor: float) -> tuple[Arra
     """
     found: list[tuple[int, int]] = []
     last = -BEFORE
-    for i in range(BEFORE, len(values)):
+    near = np.convolve(high >= floor, np.ones(3))[2:] > 0  # in this row or the next two
+    for i in (np.flatnonzero(near[BEFORE:]) + BEFORE).tolist():
         before, gap = median(values[i - BEFORE : i]), int(steps[i] - steps[i - 1])
         risen = high[i] if gap > 1 else median(values[i : i + 3])  # one batch is no task
         if before < LEARNT * floor and risen >= max(floor, LEAP * before) and i >= last + BEFORE:
@@ -117,11 +119,15 @@ def _leaps(steps: Steps, values: Array, high: Array, floor: float) -> tuple[Arra
 
 def _length(leaps: Array, blur: Array, total: int) -> int:
     """Steps of a task: the length of whose multiples most are leaps, and that most leaps are."""
+    if len(leaps) > MOST:
+        leaps, blur, total = leaps[:MOST], blur[:MOST], int(leaps[MOST])
     if len(leaps) < FEWEST:
         return 0
-    count = total // SHORTEST
-    tried = np.unique(np.round(leaps[:, None] / np.arange(1, count + 1), 2))
-    tried = tried[(tried >= SHORTEST) & (tried <= total / FEWEST)]
+    # half of the changes are leaps, and half of the leaps are changes: no more, no fewer than that
+    least, most = 0.5 * len(leaps), 2 * len(leaps) + 1
+    tried = np.unique(np.round(leaps[:, None] / np.arange(1, most + 1), 2))
+    shortest, longest = max(SHORTEST, 0.99 * total / most), 1.01 * total / max(FEWEST, least)
+    tried = tried[(tried >= shortest) & (tried <= longest)]
     best, score = 0.0, 0.0
     for length in tried.tolist():
         number = np.round(leaps / length)
